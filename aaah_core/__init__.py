@@ -1,0 +1,115 @@
+"""AAAH: one WebSocket of a Django project, an API of named actions.
+
+Everything that an application or a plugin needs is importable from here. Importing it needs no Django
+settings, and loads no plugin.
+"""
+
+from aaah_core.close_codes import CloseCode
+from aaah_core.conf import plugin_settings
+from aaah_core.consumers import AsyncAPIConsumer
+from aaah_core.describe import describe
+from aaah_core.errors import (
+    AAAHError,
+    ActionNotFound,
+    Busy,
+    ConfigurationError,
+    DeadlineExceeded,
+    DecodeError,
+    EncodeError,
+    MalformedRequest,
+    NotFound,
+    PermissionDenied,
+    PluginError,
+    RequestError,
+    TooLarge,
+    UnsupportedFrame,
+    ValidationError,
+)
+from aaah_core.groups import apublish, group_name, publish
+from aaah_core.handlers import AsyncActionHandler, AsyncAPIActionHandler
+from aaah_core.hookspecs import hookimpl
+from aaah_core.interfaces import (
+    ACTION_MARK,
+    Action,
+    CallNext,
+    Check,
+    Codec,
+    Composition,
+    ConnectionContext,
+    ExceptionHandler,
+    Match,
+    Middleware,
+    RequestParser,
+    ResponseShaper,
+    RouteResolver,
+    Scope,
+)
+from aaah_core.limits import Limits, check_bounds
+from aaah_core.messages import MISSING, Call, Event, Missing, Reply
+from aaah_core.permissions import (
+    AllowAny,
+    BasePermission,
+    IsAuthenticated,
+    IsAuthenticatedStrictly,
+    IsOwner,
+)
+from aaah_core.plain import to_plain
+from aaah_core.routing import Table
+from aaah_core.workers import run_sync
+
+__all__ = [
+    "ACTION_MARK",
+    "MISSING",
+    "AAAHError",
+    "Action",
+    "ActionNotFound",
+    "AllowAny",
+    "AsyncAPIActionHandler",
+    "AsyncAPIConsumer",
+    "AsyncActionHandler",
+    "BasePermission",
+    "Busy",
+    "Call",
+    "CallNext",
+    "Check",
+    "CloseCode",
+    "Codec",
+    "Composition",
+    "ConfigurationError",
+    "ConnectionContext",
+    "DeadlineExceeded",
+    "DecodeError",
+    "EncodeError",
+    "Event",
+    "ExceptionHandler",
+    "IsAuthenticated",
+    "IsAuthenticatedStrictly",
+    "IsOwner",
+    "Limits",
+    "MalformedRequest",
+    "Match",
+    "Middleware",
+    "Missing",
+    "NotFound",
+    "PermissionDenied",
+    "PluginError",
+    "Reply",
+    "RequestError",
+    "RequestParser",
+    "ResponseShaper",
+    "RouteResolver",
+    "Scope",
+    "Table",
+    "TooLarge",
+    "UnsupportedFrame",
+    "ValidationError",
+    "apublish",
+    "check_bounds",
+    "describe",
+    "group_name",
+    "hookimpl",
+    "plugin_settings",
+    "publish",
+    "run_sync",
+    "to_plain",
+]

@@ -1,0 +1,89 @@
+"""System checks: `manage.py check` says what a start would refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer, channel_layers
+from django.conf import settings
+from django.core import checks
+from django.utils.module_loading import import_string
+
+from aaah_core import registry
+from aaah_core.consumers import AsyncAPIConsumer
+from aaah_core.errors import ConfigurationError
+
+__all__ = ["check_consumers", "check_databases", "check_layers", "check_plugins", "register"]
+
+
+def register() -> None:
+    """Register the checks with Django."""
+    for check in (check_plugins, check_consumers, check_databases, check_layers):
+        checks.register(check, "aaah")
+
+
+def check_plugins(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.E001: a plugin did not load, or the setting AAAH is wrong."""
+    return [checks.Error(problem, id="aaah.E001") for problem in registry.current().problems()]
+
+
+def check_consumers(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.E002: a consumer cannot be compiled.
+
+    A codec or wire nobody offers, two actions of one name, a permission class nobody answers for.
+    """
+    if registry.current().problems():
+        return []  # aaah.E001 has said why
+    return [checks.Error(message, id="aaah.E002") for message in dict.fromkeys(_faults())]
+
+
+def _faults() -> Iterator[str]:
+    if application := getattr(settings, "ASGI_APPLICATION", None):
+        try:
+            import_string(application)
+        except ConfigurationError as error:
+            yield str(error)
+        except ImportError:
+            pass  # that the setting leads nowhere is for whoever serves it to say
+    for consumer_class in _children(AsyncAPIConsumer):
+        try:
+            consumer_class.as_asgi()
+        except ConfigurationError as error:
+            yield str(error)
+
+
+def _children(parent: type[AsyncAPIConsumer]) -> Iterator[type[AsyncAPIConsumer]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _children(child)
+
+
+def check_databases(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.E003: an in-memory SQLite, which each worker thread would have for itself."""
+    return [
+        checks.Error(
+            f"The database {alias!r} is an in-memory SQLite: every worker thread of AAAH would see "
+            f"an empty one of its own.",
+            hint="Give it a file name.",
+            id="aaah.E003",
+        )
+        for alias, database in settings.DATABASES.items()
+        if database.get("ENGINE", "").endswith("sqlite3") and database.get("NAME") == ":memory:"
+    ]
+
+
+def check_layers(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.W001: an in-memory channel layer in production, where it reaches one process only."""
+    if settings.DEBUG:
+        return []
+    return [
+        checks.Warning(
+            f"The channel layer {alias!r} is in memory: events reach only the sockets of the "
+            f"process that sent them.",
+            hint="Use channels_redis where more than one process serves.",
+            id="aaah.W001",
+        )
+        for alias in channel_layers.configs
+        if isinstance(channel_layers[alias], InMemoryChannelLayer)
+    ]

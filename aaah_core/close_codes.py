@@ -1,0 +1,25 @@
+"""Why AAAH closes a connection."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["CloseCode"]
+
+
+class CloseCode(IntEnum):
+    """The codes we close with; nothing else of ours ends a connection.
+
+    Every server can send them: daphne knows only 1000 and 3000 to 4999.
+    """
+
+    #: The client keeps sending what nobody can read. Do not retry.
+    RUBBISH = 4400
+    #: A check refused the connection, or it has no codec that the client knows. Do not retry.
+    REFUSED = 4403
+    #: A frame was over its bound. Do not retry.
+    TOO_LARGE = 4413
+    #: The client floods, or reads too slowly. Retry later.
+    OVERLOADED = 4429
+    #: The server goes away, or could not set the connection up. Retry.
+    GOING_AWAY = 4503

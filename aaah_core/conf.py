@@ -1,0 +1,126 @@
+"""The setting `AAAH`, and the settings of plugins, read as dataclasses."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import msgspec
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+from aaah_core.errors import ConfigurationError
+
+__all__ = ["Settings", "plugin_settings"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of the setting `AAAH`."""
+
+    #: The order of plugins; `...` stands for the rest, and a list without it loads only what it names.
+    PLUGINS: list[Any] = field(default_factory=lambda: [...])
+    #: Plugins that are not loaded.
+    DISABLED_PLUGINS: list[str] = field(default_factory=list)
+    #: The settings of each plugin, by its name.
+    PLUGIN_SETTINGS: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: The codecs of consumers that name none, the default first.
+    CODECS: list[Any] = field(default_factory=lambda: ["json"])
+    #: The wire of consumers that name none.
+    WIRE: str = "aaah"
+    #: The fields of `Limits` that differ from the defaults.
+    LIMITS: dict[str, Any] = field(default_factory=dict)
+    #: How many threads run sync code.
+    SYNC_WORKERS: int = 16
+
+
+@cache
+def current() -> Settings:
+    """Return the settings in force; the environment's `AAAH_PLUGINS` and `AAAH_DISABLED_PLUGINS` win.
+
+    Raises:
+        ConfigurationError: An unknown key, or a value of the wrong type.
+    """
+    values = dict(getattr(django_settings, "AAAH", {}))
+    for key in ("PLUGINS", "DISABLED_PLUGINS"):
+        if (text := os.environ.get(f"AAAH_{key}")) is not None:
+            names = [name.strip() for name in text.split(",") if name.strip()]
+            values[key] = [... if name == "..." else name for name in names]
+    return read(values, Settings, "AAAH")
+
+
+def read(values: Mapping[str, Any], schema: type[T], where: str) -> T:
+    """Return `values` as an instance of the dataclass `schema`.
+
+    Args:
+        values: The keys and values somebody set.
+        schema: A dataclass with a default for every optional key.
+        where: What to call it in an error, e.g. ``AAAH["LIMITS"]``.
+
+    Raises:
+        ConfigurationError: An unknown key (with the nearest right one), or a value of the wrong type.
+    """
+    known = [item.name for item in fields(cast(Any, schema))]
+    for key in values:
+        if key not in known:
+            raise ConfigurationError(
+                f"{where} has no key {key!r}{nearest(key, known)}. It knows: {', '.join(known)}."
+            )
+    try:
+        return msgspec.convert(values, schema)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{where} is set wrongly: {error}.") from error
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` where one of `known` is close to `word`, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+#: What plugins declared, by plugin name: the registry holds `PLUGIN_SETTINGS` against it at start.
+declared: dict[str, type[Any]] = {}
+
+
+def plugin_settings(name: str, schema: type[T]) -> T:
+    """Declare the settings of a plugin and return an object that reads them.
+
+    ``settings = plugin_settings("audit", Settings)`` may stand at module level: Django's settings are
+    read when an attribute is. They are validated at start, and read again when a test overrides them.
+
+    Args:
+        name: The plugin's name, which is its key in ``AAAH["PLUGIN_SETTINGS"]``.
+        schema: A dataclass; its defaults are the plugin's defaults.
+    """
+    declared[name] = schema
+    return cast(T, _PluginSettings(name))
+
+
+class _PluginSettings:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(read_plugin(self._name), attribute)
+
+
+@cache
+def read_plugin(name: str) -> Any:
+    """Return the validated settings of one plugin that declared some."""
+    values = current().PLUGIN_SETTINGS.get(name, {})
+    return read(values, declared[name], f'AAAH["PLUGIN_SETTINGS"][{name!r}]')
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "AAAH":
+        current.cache_clear()
+        read_plugin.cache_clear()
+
+
+setting_changed.connect(_forget)

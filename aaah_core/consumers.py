@@ -1,0 +1,157 @@
+"""`AsyncAPIConsumer`: the handler that owns the socket."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.layers import get_channel_layer
+
+from aaah_core import conf
+from aaah_core.connection import Connection
+from aaah_core.errors import ConfigurationError
+from aaah_core.handlers import AsyncAPIActionHandler
+from aaah_core.interfaces import ACTION_MARK
+from aaah_core.plan import ConsumerPlan, consumer_plan
+
+if TYPE_CHECKING:
+    from aaah_core.interfaces import Codec, Scope
+    from aaah_core.messages import Call
+
+__all__ = ["AsyncAPIConsumer"]
+
+#: The call that the consumer itself runs, in this task or thread.
+_call: ContextVar[Call] = ContextVar("call")
+
+#: What Channels' consumers override, and what stands in its place here.
+_REPLACED = {
+    "receive": "write an action, or a codec",
+    "receive_json": "write an action, or a request parser",
+    "websocket_receive": "write an action, or a codec",
+    "dispatch": "write a middleware (the hook aaah_middleware)",
+}
+
+
+class _FromSettings:
+    """Stands for a setting until a class says otherwise."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        return getattr(conf.current(), self.key)
+
+
+class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
+    """A Channels consumer whose clients call actions. One instance lives as long as its connection.
+
+    Attributes:
+        codecs: Names of codecs, or codec objects; the first is the default. ``AAAH["CODECS"]`` if unset.
+        wire: The name of the shape of its messages. ``AAAH["WIRE"]`` if unset.
+        limits: What differs from ``AAAH["LIMITS"]``.
+        concurrency: How many calls may run at once; with 1, in the order they came.
+        groups: The layer groups that every connection joins.
+        group_send_lookup_kwargs: Values of the URL that name a group which every connection joins.
+    """
+
+    codecs: ClassVar[Sequence[str | Codec] | str] = cast(Any, _FromSettings("CODECS"))
+    wire: ClassVar[str] = cast(Any, _FromSettings("WIRE"))
+    limits: ClassVar[Mapping[str, Any]] = {}
+    concurrency: ClassVar[int] = 1
+    group_send_lookup_kwargs: ClassVar[str | Sequence[str] | None] = None
+
+    _connection: Connection
+
+    @classmethod
+    def as_asgi(cls, **initkwargs: Any) -> Any:
+        """Return the ASGI application, as in Channels. This is where the plugins are asked.
+
+        Raises:
+            ConfigurationError: Anything that is set up wrongly, in plugins, settings or the class.
+        """
+        plan = _compile(cls)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            consumer = cls(**initkwargs)
+            consumer._plan = plan
+            await consumer(scope, receive, send)
+
+        app.consumer_class = cls  # type: ignore[attr-defined]  # as Channels names them
+        app.consumer_initkwargs = initkwargs  # type: ignore[attr-defined]  # as above
+        functools.update_wrapper(app, cls, updated=())
+        return app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Run one connection."""
+        if "_plan" not in self.__dict__:
+            self._plan = _compile(type(self))
+        self.scope = scope
+        self.channel_layer = get_channel_layer(self.channel_layer_alias)
+        self._connection = Connection(self, cast(ConsumerPlan, self._plan), receive, send)
+        self.base_send = self._connection.send
+        await self._connection.run()
+
+    @property
+    def scope(self) -> Scope:
+        """The ASGI scope of the connection."""
+        return self._scope
+
+    @scope.setter
+    def scope(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @property
+    def consumer(self) -> AsyncAPIConsumer:
+        """Itself."""
+        return self
+
+    @property
+    def call(self) -> Call:  # type: ignore[override]  # calls may run at once: it depends on who asks
+        """The call that runs now, in this task or thread.
+
+        Raises:
+            LookupError: None does, as in `connect()` or an event method.
+        """
+        return _call.get()
+
+    @call.setter
+    def call(self, call: Call) -> None:
+        _call.set(call)
+
+    @property
+    def channel_name(self) -> str:
+        """The name of this connection's channel in the channel layer, as in Channels."""
+        return self._connection.layer.name
+
+    def event_method(self, name: str) -> Callable[[Any], Awaitable[None]] | None:
+        """Return the method for events of a type, as Channels names it: dots as underscores.
+
+        It is one that a child wrote for events: neither an action nor a method of ours.
+        """
+        attribute = name.replace(".", "_")
+        if attribute.startswith("_") or hasattr(AsyncAPIConsumer, attribute):
+            return None
+        method = getattr(self, attribute, None)
+        return method if callable(method) and not hasattr(method, ACTION_MARK) else None
+
+    async def accept(self, subprotocol: str | None = None, headers: Any = None) -> None:
+        """Accept the connection, with the subprotocol of its codec unless another is given."""
+        await super().accept(subprotocol or self._connection.subprotocol, headers)
+
+    async def send_json(self, content: Any, close: bool | int = False) -> None:
+        """Send a payload of any shape, in the connection's codec."""
+        await self._connection.send_frame(self._connection.codec.encode(content))
+        if close:
+            await self.close(close)
+
+
+def _compile(consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
+    for name, instead in _REPLACED.items():
+        if getattr(consumer_class, name) is not getattr(AsyncJsonWebsocketConsumer, name):
+            raise ConfigurationError(
+                f"{consumer_class.__qualname__} overrides {name}(), which is never called: {instead}."
+            )
+    return consumer_plan(consumer_class)

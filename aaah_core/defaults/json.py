@@ -1,0 +1,77 @@
+"""The JSON codec, and the default choice among a consumer's codecs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from aaah_core.errors import DecodeError
+from aaah_core.hookspecs import hookimpl
+from aaah_core.interfaces import Codec, Scope
+from aaah_core.limits import Limits, check_bounds, too_large
+from aaah_core.plain import MAX_DEPTH, to_plain
+
+_read = msgspec.json.Decoder().decode
+_write = msgspec.json.Encoder(enc_hook=to_plain).encode
+# Any digit becomes a 0 and any bracket a square one, so that plain searches find runs and levels.
+_MARKS = bytes.maketrans(b"123456789{}", b"000000000[]")
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_LONG = "0" * 19  # the shortest integer that may be outside 64 bits
+_DURATION = re.compile(r'"-?P(0+D)?(T[0.]+S)?"')
+
+
+class JSONCodec(Codec):
+    """JSON in text frames: cheap tests on each, and exact work where one of them trips."""
+
+    name = "json"
+    frame = "text"
+
+    def decode(self, frame: str | bytes, limits: Limits) -> Any:
+        """Return the payload of a frame; the last of two equal keys wins."""
+        try:
+            raw = frame.encode() if isinstance(frame, str) else frame
+            payload = _read(raw)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            if isinstance(error, RecursionError) or "Integer value out of range" in str(error):
+                raise too_large("It is nested too deeply, or a number is too long.") from error
+            raise DecodeError("The message is not valid JSON.") from error
+        text = raw.translate(_MARKS).decode("latin-1")
+        levels = text.count("[")  # at most, as in `members`: what is inside strings counts too
+        members = len(text) > limits.items and levels + text.count(",")
+        if levels > limits.depth or members > limits.items or _LONG in text or rb"\u0000" in raw:
+            check_bounds(payload, limits)
+        return payload
+
+    def encode(self, payload: Any) -> str:
+        """Return the text of `to_plain(payload)`, the short way wherever that gives the same."""
+        try:
+            raw = _write(payload)
+        except Exception:  # noqa: BLE001  # whatever it is, `to_plain` says it better
+            return _write(to_plain(payload)).decode()
+        text = raw.translate(_MARKS).decode("latin-1")
+        odd = _LONG in text or ("P" in text and _DURATION.search(text))
+        deep = text.count("[") > MAX_DEPTH and _may_be_deep(raw)
+        return (_write(to_plain(payload)) if odd or deep else raw).decode()
+
+
+def _may_be_deep(raw: bytes) -> bool:
+    brackets = raw.translate(_MARKS, _NO_BRACKET)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")  # one level a round
+    return bool(brackets)
+
+
+@hookimpl(trylast=True)
+def aaah_codecs() -> list[Codec]:
+    """Offer JSON."""
+    return [JSONCodec()]
+
+
+@hookimpl(trylast=True)
+def aaah_select_codec(scope: Scope, allowed: tuple[str, ...]) -> str | None:
+    """Choose the client's first that the consumer has, or the consumer's where it asks for none."""
+    offered = scope.get("subprotocols") or ()
+    known = {f"aaah.{name}": name for name in allowed}
+    return next((known[name] for name in offered if name in known), None if offered else allowed[0])

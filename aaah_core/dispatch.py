@@ -1,0 +1,275 @@
+"""The way of a message, a function a step.
+
+    frame ─decode─▶ payload ─parse─▶ Call ─find─▶ handler ─middleware─▶ checks ─▶ action
+    frame ◀─encode─ payload ◀─shape─ Reply ◀─────────────────────────────────────────┘
+
+Nothing here knows a plugin: a plan has the callables that plugins gave, and this calls them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import uuid
+from asyncio import CancelledError
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from aaah_core.errors import (
+    ActionNotFound,
+    DeadlineExceeded,
+    NotFound,
+    PermissionDenied,
+    RequestError,
+    TooLarge,
+)
+from aaah_core.interfaces import Action, CallNext, Codec, Match, Middleware
+from aaah_core.messages import Call, Reply
+from aaah_core.workers import close_old_async_connections, run_sync
+
+if TYPE_CHECKING:
+    from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.handlers import AsyncActionHandler
+    from aaah_core.plan import ConsumerPlan, Plan
+    from aaah_core.running import Running
+
+__all__ = ["around", "bug", "find", "innermost", "read", "reject", "respond", "settle", "to_reply"]
+
+logger = logging.getLogger("aaah")
+
+
+# From frame to call.
+
+
+def read(plan: ConsumerPlan, codec: Codec, frame: str | bytes) -> Call | list[Call | RequestError]:
+    """Decode a frame and parse its payload.
+
+    Raises:
+        RequestError: The frame cannot be read, or its payload is no request.
+    """
+    return plan.parse(codec.decode(frame, plan.limits))
+
+
+async def respond(
+    plan: ConsumerPlan,
+    consumer: AsyncAPIConsumer,
+    request: Call | Exception,
+    running: Running | None,
+) -> Any:
+    """Run one request and return the payload of its reply; None where there is none to send."""
+    if isinstance(request, Exception):
+        return await reject(plan, consumer, request)
+    call = request
+    call.scope = consumer.scope
+    call.consumer = call.handler = consumer
+    call._running = running
+    place: Plan = plan
+    try:
+        place, call.handler = await find(plan, call)
+        steps = place.steps.get(call.action)  # type: ignore[arg-type]  # a parsed call has an action
+        if steps is None:
+            raise ActionNotFound
+    except RequestError as error:
+        error.call = call
+        return await reject(plan, consumer, error)
+    except (Exception, CancelledError) as error:
+        reply = await settle(place, call, error)
+    else:
+        reply = await _run(place, steps, call)
+    return plan.shape(call, reply) if call.wants_reply else None
+
+
+async def _run(plan: Plan, steps: CallNext, call: Call) -> Reply:
+    try:
+        reply = await steps(call)
+        if not isinstance(reply, Reply):
+            raise TypeError(f"a middleware returned {type(reply).__name__} and not a Reply")
+        return reply
+    except (Exception, CancelledError) as error:
+        return await settle(plan, call, error)
+
+
+async def reject(plan: ConsumerPlan, consumer: AsyncAPIConsumer, error: Exception) -> Any:
+    """Return the payload of the reply to a request that reached no action."""
+    call = getattr(error, "call", None) or Call(None, None)
+    call.scope = consumer.scope
+    call.consumer = call.handler = consumer
+
+    async def step(call: Call) -> Reply:
+        return await settle(plan, call, error)
+
+    reply = await _run(plan, around(plan.rejection, step), call)
+    return plan.shape(call, reply) if call.wants_reply else None
+
+
+# From call to handler.
+
+
+async def find(plan: Plan, call: Call) -> tuple[Plan, AsyncActionHandler]:
+    """Return the plan and a new instance of the handler that the call's route leads to.
+
+    Raises:
+        NotFound: The route matches nothing.
+        TooLarge: The route, or the number of parameters, is over its bound.
+    """
+    route = call.route or ""
+    if len(route) > plan.limits.route_length:
+        raise TooLarge("The route is too long.", field=["route"])
+    if len(call.params) > plan.limits.parameters:
+        raise TooLarge("There are too many parameters.")
+    rest = route.partition("?")[0]
+    handler: AsyncActionHandler = call.consumer
+    if not rest:
+        handler.call = call
+        return plan, handler
+    while rest:
+        match = await _match(plan, rest, call)
+        plan = plan.child(match.handler_class)
+        handler = _enter(plan, call, handler, match)
+        rest = match.rest
+    return plan, handler
+
+
+async def _match(plan: Plan, route: str, call: Call) -> Match:
+    for resolver in plan.resolvers:
+        match = resolver(route, call)
+        if match is None:
+            continue
+        if not isinstance(match, Match):
+            match = await match
+        if match is not None:
+            return match
+    raise NotFound("The route leads nowhere.", field=["route"])
+
+
+def _enter(plan: Plan, call: Call, parent: AsyncActionHandler, match: Match) -> AsyncActionHandler:
+    handler = plan.handler_class()
+    handler._plan = plan
+    handler.call = call
+    handler.parent = parent
+    handler.args = match.args
+    handler.kwargs = {**parent.kwargs, **match.kwargs} if parent.kwargs else match.kwargs
+    return handler
+
+
+# From handler to reply.
+
+
+def around(middleware: Sequence[Middleware], call_next: CallNext) -> CallNext:
+    """Return `call_next` with middleware around it, the first outermost."""
+    for each in reversed(middleware):
+        call_next = _layer(each, call_next)
+    return call_next
+
+
+def _layer(middleware: Middleware, call_next: CallNext) -> CallNext:
+    return lambda call: middleware(call, call_next)
+
+
+def innermost(plan: Plan, action: Action) -> CallNext:
+    """Return the last step: checks, binding, the action and the exception handlers.
+
+    It always returns a `Reply`, so that middleware sees every outcome and never an exception.
+    """
+    guard = plan.call_guard
+    run = action.run if not (action.sync or guard.blocking) else _in_worker(plan, action)
+
+    async def step(call: Call) -> Reply:
+        if action.mode == "none":
+            call.wants_reply = False
+        try:
+            if guard.awaited and not await guard.allows_on_loop(call.handler, call):
+                raise PermissionDenied
+            return to_reply(await run(call.handler, call))
+        except (Exception, CancelledError) as error:
+            return await settle(plan, call, error)
+
+    return step
+
+
+def _in_worker(plan: Plan, action: Action) -> Callable[[Any, Call], Any]:
+    """Return what runs the plain checks and a sync action in one hop to a worker thread."""
+    guard = plan.call_guard
+
+    def in_worker(handler: AsyncActionHandler, call: Call) -> Any:
+        if not guard.allows_in_worker(handler, call):
+            raise PermissionDenied
+        return action.run(handler, call) if action.sync else None
+
+    async def run(handler: AsyncActionHandler, call: Call) -> Any:
+        result = await run_sync(in_worker, handler, call)
+        return result if action.sync else await action.run(handler, call)
+
+    return run
+
+
+async def settle(plan: Plan, call: Call, error: BaseException) -> Reply:
+    """Return the reply to what a call raised.
+
+    Raises:
+        CancelledError: The client left, or the server stops: the connection is meant too.
+    """
+    running = call._running
+    if running is not None:
+        running.settle()
+        if running.reason == "deadline":
+            error = DeadlineExceeded()
+    if isinstance(error, CancelledError) and (
+        running is None or running.cancelled_by_others or running.reason == "left"
+    ):
+        raise error
+    return await _exception_reply(plan, call, error)
+
+
+async def _exception_reply(plan: Plan, call: Call, error: BaseException) -> Reply:
+    if isinstance(error, DatabaseError):
+        await close_old_async_connections()
+    for exception_class in type(error).__mro__:
+        handler = plan.exception_handlers.get(exception_class)  # type: ignore[arg-type]  # any class may be asked for
+        if handler is None:
+            continue
+        try:
+            answer = handler(call, error)
+            reply = await answer if inspect.isawaitable(answer) else answer
+        except Exception as raised:
+            return bug(call, raised)
+        reply.exception = error
+        return reply
+    if isinstance(error, RequestError):
+        return Reply(status=error.status, errors=error.errors, exception=error)
+    return bug(call, error)
+
+
+def bug(call: Call, error: BaseException) -> Reply:
+    """Return the reply to something nobody foresaw, and log it under the same id."""
+    error_id = uuid.uuid4().hex[:12]
+    handler = type(call.handler).__qualname__ if call.handler is not None else "(no handler)"
+    logger.error(
+        "Error %s in action %.100r of %s", error_id, call.action, handler, exc_info=error
+    )
+    detail = f"{type(error).__name__}: {error}" if settings.DEBUG else "A server error occurred."
+    problem = {"code": "server_error", "detail": detail, "id": error_id}
+    return Reply(status=500, errors=[problem], exception=error)
+
+
+def to_reply(result: Any) -> Reply:
+    """Return what an action returned as a reply.
+
+    A tuple of two whose second is a status (100 to 599) is data and status, None is 204, and an object
+    with `data` and `status_code` (a DRF `Response`) is taken as it is; anything else is data with 200.
+    """
+    if isinstance(result, Reply):
+        return result
+    if result is None:
+        return Reply(None, 204)
+    if isinstance(result, tuple):
+        if len(result) == 2 and type(result[1]) is not bool and isinstance(result[1], int):
+            data, status = result
+            if 100 <= status <= 599:
+                return Reply(data, int(status))
+    elif not isinstance(result, dict) and hasattr(result, "status_code") and hasattr(result, "data"):
+        return Reply(result.data, result.status_code)
+    return Reply(result)

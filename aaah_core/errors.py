@@ -1,0 +1,180 @@
+"""The exceptions of AAAH: what a client may be told, and what stops a start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from aaah_core.messages import Call
+
+__all__ = [
+    "AAAHError",
+    "ActionNotFound",
+    "Busy",
+    "ConfigurationError",
+    "DeadlineExceeded",
+    "DecodeError",
+    "EncodeError",
+    "MalformedRequest",
+    "NotFound",
+    "PermissionDenied",
+    "PluginError",
+    "RequestError",
+    "TooLarge",
+    "UnsupportedFrame",
+    "ValidationError",
+]
+
+
+class AAAHError(Exception):
+    """The root of everything AAAH raises on purpose."""
+
+
+class RequestError(AAAHError):
+    """A call that failed in a way its client may be told.
+
+    Raise it (or one of its children) from an action, a check or a middleware; the reply has its
+    `status` and one error object.
+
+    Args:
+        detail: A sentence for the client; the class's own if left out.
+        code: A word for programs; the class's own if left out.
+        status: The status of the reply; the class's own if left out.
+        field: Where in the request the fault is, e.g. ``["items", 0, "price"]``.
+        retry_after: Seconds after which trying again may help.
+        call: What could be read of the request, so that the reply can repeat it.
+    """
+
+    status: int = 500
+    code: str = "error"
+    detail: str = "The request failed."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        field: Sequence[str | int] | None = None,
+        retry_after: float | None = None,
+        call: Call | None = None,
+    ) -> None:
+        self.detail = detail if detail is not None else type(self).detail
+        self.code = code if code is not None else type(self).code
+        self.status = status if status is not None else type(self).status
+        self.field = field
+        self.retry_after = retry_after
+        self.call = call
+        super().__init__(self.detail)
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The error objects of the reply."""
+        error: dict[str, Any] = {"code": self.code, "detail": self.detail}
+        if self.field is not None:
+            error["field"] = list(self.field)
+        if self.retry_after is not None:
+            error["retry_after"] = self.retry_after
+        return [error]
+
+
+class DecodeError(RequestError):
+    """A frame that its codec cannot read: 400, or 413 where a bound is passed."""
+
+    status = 400
+    code = "unreadable"
+    detail = "The message cannot be read."
+
+
+class MalformedRequest(RequestError):
+    """A payload that is no request in the connection's wire."""
+
+    status = 400
+    code = "malformed"
+    detail = "The message is not a request."
+
+
+class ValidationError(RequestError):
+    """A parameter that is missing or of the wrong type."""
+
+    status = 400
+    code = "invalid"
+    detail = "A parameter is not valid."
+
+
+class PermissionDenied(RequestError):
+    """A call that a check refused."""
+
+    status = 403
+    code = "permission_denied"
+    detail = "You do not have permission to perform this action."
+
+
+class NotFound(RequestError):
+    """A route, or an object, that does not exist."""
+
+    status = 404
+    code = "not_found"
+    detail = "Not found."
+
+
+class ActionNotFound(RequestError):
+    """An action that the handler does not have."""
+
+    status = 405
+    code = "action_not_found"
+    detail = "There is no such action here."
+
+
+class TooLarge(RequestError):
+    """A value beyond one of the limits."""
+
+    status = 413
+    code = "too_large"
+    detail = "A value is too large."
+
+
+class UnsupportedFrame(RequestError):
+    """A text frame where the codec reads bytes, or the other way round."""
+
+    status = 415
+    code = "unsupported_frame"
+    detail = "This connection does not carry frames of this kind."
+
+
+class Busy(RequestError):
+    """A call beyond what the connection can hold."""
+
+    status = 503
+    code = "busy"
+    detail = "Too many calls are waiting on this connection."
+
+
+class DeadlineExceeded(RequestError):
+    """A call that took longer than its deadline; its outcome is unknown."""
+
+    status = 504
+    code = "deadline_exceeded"
+    detail = "The action took too long; its outcome is unknown."
+
+
+class EncodeError(AAAHError):
+    """A reply holds a value that no codec can carry.
+
+    The client gets a 500 with an error id; the type and the place of the value are in the log.
+    """
+
+
+class ConfigurationError(AAAHError, ImproperlyConfigured):
+    """Something is set up wrongly, and AAAH refuses to start."""
+
+    check_id: ClassVar[str] = "aaah.E002"
+
+
+class PluginError(ConfigurationError):
+    """A plugin is at fault; the message names it, its distribution, the cause and the remedy."""
+
+    check_id = "aaah.E001"

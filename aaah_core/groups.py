@@ -1,0 +1,136 @@
+"""Groups of the channel layer: joining, leaving, publishing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+
+from aaah_core import events
+from aaah_core.errors import ConfigurationError
+from aaah_core.plain import to_plain
+
+if TYPE_CHECKING:
+    from aaah_core.connection import Connection
+
+__all__ = ["LayerChannel", "apublish", "group_name", "publish"]
+
+logger = logging.getLogger("aaah")
+
+
+def group_name(*parts: object) -> str:
+    """Return the name of a group made from values, a client's too.
+
+    Layers allow only some characters and 99 of them, so the parts are hashed: two lists of parts give
+    one name only where they are the same, which joining them with a dash would not.
+    """
+    text = "".join(f"{len(str(part))}:{part}" for part in parts)
+    return f"aaah.{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+async def apublish(
+    group: str, name: str, data: Any = None, *, status: int = 200, request_id: Any = None
+) -> None:
+    """Send an event to every connection in a group, in whichever process it is.
+
+    Args:
+        group: The group, as its members joined it.
+        name: The event's name.
+        data: What it carries.
+        status: Its status.
+        request_id: The `request_id` of the call that caused it.
+
+    Raises:
+        ConfigurationError: There is no channel layer.
+        EncodeError: The data holds a value that cannot be carried.
+    """
+    layer = get_channel_layer()
+    if layer is None:
+        raise ConfigurationError("Events need a channel layer: set CHANNEL_LAYERS.")
+    message = {"name": name, "data": to_plain(data), "status": status, "request_id": request_id}
+    await layer.group_send(group, {"type": events.TYPE, "group": group, **message})
+
+
+def publish(
+    group: str, name: str, data: Any = None, *, status: int = 200, request_id: Any = None
+) -> None:
+    """Do what `apublish` does, from sync code."""
+    async_to_sync(apublish)(group, name, data, status=status, request_id=request_id)
+
+
+class LayerChannel:
+    """The channel of one connection in the channel layer, and the groups it joined.
+
+    It is listened to from the first time that somebody reads its name: who joins no group pays for none.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        #: Held by a call or an event method, so that neither runs beside the other.
+        self.turn: asyncio.Lock | None = None
+        self._layer = get_channel_layer(connection.consumer.channel_layer_alias)
+        self._name: str | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._groups: list[str] = []
+
+    async def open(self) -> None:
+        """Take a name in the layer."""
+        if self._layer is not None:
+            self._name = await self._layer.new_channel()
+
+    @property
+    def name(self) -> str:
+        """The name, for `group_add` and for `channel_layer.send`.
+
+        Raises:
+            ConfigurationError: There is no channel layer.
+        """
+        if self._name is None:
+            consumer = type(self.connection.consumer).__qualname__
+            raise ConfigurationError(f"{consumer} uses groups: set CHANNEL_LAYERS.")
+        if self._task is None:
+            self.turn = asyncio.Lock()
+            self._task = asyncio.create_task(self._listen(self._name))
+        return self._name
+
+    async def join_own_groups(self) -> None:
+        """Join the groups that the consumer names."""
+        for group in _own_groups(self.connection.consumer):
+            await self._layer.group_add(group, self.name)
+            self._groups.append(group)
+
+    async def close(self) -> None:
+        """Leave the groups and stop listening."""
+        try:
+            for group in self._groups:
+                await self._layer.group_discard(group, self._name)
+        finally:
+            if self._task is not None:
+                self._task.cancel()
+
+    async def _listen(self, name: str) -> None:
+        pause = 0.1
+        while True:
+            try:
+                message = await self._layer.receive(name)
+                pause = 0.1
+            except Exception:
+                logger.exception("The channel layer failed; asking again in %.1f s", pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+                continue
+            await events.deliver(self.connection, message)
+
+
+def _own_groups(consumer: Any) -> Iterator[str]:
+    yield from consumer.groups
+    lookups = consumer.group_send_lookup_kwargs or ()
+    captured = consumer.scope.get("url_route", {}).get("kwargs", {})
+    for lookup in (lookups,) if isinstance(lookups, str) else lookups:
+        if lookup in captured:
+            yield group_name(lookup, captured[lookup])

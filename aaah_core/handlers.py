@@ -1,0 +1,103 @@
+"""Handlers: classes with actions, routes and permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from asgiref.sync import async_to_sync
+
+from aaah_core.errors import PermissionDenied
+
+if TYPE_CHECKING:
+    from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.interfaces import Scope
+    from aaah_core.messages import Call
+    from aaah_core.plan import Plan
+
+__all__ = ["AsyncAPIActionHandler", "AsyncActionHandler"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class AsyncActionHandler:
+    """A class whose actions a client may call. An instance lives for one call.
+
+    Attributes:
+        routepatterns: Django's `path`, `re_path` and `include`, with handlers in the place of views.
+    """
+
+    routepatterns: ClassVar[Sequence[Any]] = ()
+
+    #: The running call.
+    call: Call
+    #: The handler whose routes led here; None for the consumer.
+    parent: AsyncActionHandler | None = None
+    #: What unnamed groups of the route captured.
+    args: tuple[Any, ...] = ()
+    #: What the route captured by name, the parents' captures included.
+    kwargs: Mapping[str, Any] = _NOTHING
+
+    @classmethod
+    def as_aaah(cls) -> Callable[..., NoReturn]:
+        """Return what stands for this class in `routepatterns`, as `as_view` does for a view."""
+
+        def view(*args: Any, **kwargs: Any) -> NoReturn:
+            raise TypeError(
+                f"{cls.__qualname__} handles actions of a WebSocket: route to it from the "
+                f"routepatterns of a handler or consumer, not from a urlconf."
+            )
+
+        view.handler_class = cls  # type: ignore[attr-defined]  # how a resolver knows it from a view
+        view.__name__ = cls.__name__
+        return view
+
+    @property
+    def action(self) -> str | None:
+        """The name of the running action."""
+        return self.call.action
+
+    @property
+    def scope(self) -> Scope:
+        """The ASGI scope of the connection."""
+        return self.call.scope
+
+    @property
+    def consumer(self) -> AsyncAPIConsumer:
+        """The consumer that owns the socket."""
+        return self.call.consumer
+
+    @property
+    def user(self) -> Any:
+        """The user of the connection, or None without an authentication middleware."""
+        return self.scope.get("user")
+
+
+class AsyncAPIActionHandler(AsyncActionHandler):
+    """A handler with permissions.
+
+    Attributes:
+        permission_classes: What plugins make checks of; all must pass, the parents' too.
+    """
+
+    permission_classes: ClassVar[Sequence[Any]] = ()
+
+    _plan: Plan
+
+    async def acheck_object_permissions(self, obj: Any) -> None:
+        """Ask every check about an object that the running action is about to use.
+
+        Raises:
+            PermissionDenied: A check refused.
+        """
+        if not await self._plan.object_guard.allows(self, self.call, obj):
+            raise PermissionDenied
+
+    def check_object_permissions(self, obj: Any) -> None:
+        """Do what `acheck_object_permissions` does, from sync code in a worker thread."""
+        guard = self._plan.object_guard
+        if guard.awaited:
+            async_to_sync(self.acheck_object_permissions)(obj)
+        elif not guard.allows_in_worker(self, self.call, obj):
+            raise PermissionDenied

@@ -1,0 +1,101 @@
+"""What travels through the dispatcher: `Call`, `Reply`, `Event`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+    from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.handlers import AsyncActionHandler
+    from aaah_core.running import Running
+
+__all__ = ["MISSING", "Call", "Event", "Missing", "Reply"]
+
+
+class Missing(Enum):
+    """The type of `MISSING`."""
+
+    MISSING = "MISSING"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+#: Stands where a request sent nothing: `None` is a value that a client can send.
+MISSING: Final = Missing.MISSING
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A request to run an action.
+
+    A wire's parser fills the first seven fields, the dispatcher the rest.
+    """
+
+    #: The action's name; None where it could not be read.
+    action: str | None
+    #: The route as it was sent, query included; "" is the consumer's own, None where it could not be read.
+    route: str | None = ""
+    #: The body of the request, or `MISSING`.
+    data: Any = MISSING
+    #: What else the request named: the candidates for the action's parameters.
+    params: Mapping[str, Any] = field(default_factory=dict)
+    #: The client's own mark, repeated in the reply: a string, an integer, or `MISSING`.
+    request_id: str | int | Missing = MISSING
+    #: Whether the client gets a reply.
+    wants_reply: bool = True
+    #: What the wire wants to remember from request to reply.
+    meta: Any = None
+    #: A place for plugins to leave things for one another during this call.
+    state: dict[str, Any] = field(default_factory=dict)
+    # The dispatcher sets the next three before anyone looks: hence None, where None is no value.
+    #: The ASGI scope of the connection.
+    scope: MutableMapping[str, Any] = None  # type: ignore[assignment]  # see above
+    #: The consumer that owns the socket.
+    consumer: AsyncAPIConsumer = None  # type: ignore[assignment]  # see above
+    #: The handler that runs the action; while a parent's checks run, that parent.
+    handler: AsyncActionHandler = None  # type: ignore[assignment]  # see above
+    _running: Running | None = field(default=None, init=False, repr=False)
+
+    @property
+    def user(self) -> Any:
+        """`scope["user"]`, or None without an authentication middleware."""
+        return self.scope.get("user")
+
+
+@dataclass(slots=True, eq=False)
+class Reply:
+    """The response to a call."""
+
+    #: What the action returned; None when there are errors.
+    data: Any = None
+    #: As in HTTP.
+    status: int = 200
+    #: Objects with `code`, `detail` and, where it helps, `field` (a path) or `retry_after` (seconds).
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    #: True for a part of a stream that another reply ends.
+    more: bool = False
+    #: What the action raised, for middleware; never shaped.
+    exception: BaseException | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """What a client is sent without having asked."""
+
+    name: str
+    data: Any = None
+    status: int = 200
+    #: The group it was sent to, if any.
+    group: str | None = None
+    #: The `request_id` of the call that caused it, for those who want to tell.
+    request_id: str | int | None = None
+    #: Its number within the group, where events are numbered.
+    seq: int | None = None

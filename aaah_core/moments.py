@@ -1,0 +1,128 @@
+"""Compiles a `Check`, or a composition of them, into what is asked at each of its moments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from asgiref.sync import async_to_sync
+
+from aaah_core.interfaces import Check, Composition
+from aaah_core.workers import run_sync
+
+__all__ = ["NAMES", "Moment", "Moments", "compile_check"]
+
+Name: TypeAlias = Literal["connect", "call", "object", "event"]
+NAMES: tuple[Name, ...] = ("connect", "call", "object", "event")
+
+
+@dataclass(slots=True, frozen=True)
+class Moment:
+    """One question of a check."""
+
+    ask: Callable[..., Any]
+    #: Whether `ask` is a coroutine function; a plain one belongs in a worker thread.
+    awaited: bool
+
+
+#: The moments at which a check has a say.
+Moments: TypeAlias = dict[Name, Moment | None]
+
+
+def compile_check(check: Check, check_of: Callable[[Any], Check]) -> Moments:
+    """Return what a check asks at each moment; None where it has no say.
+
+    Args:
+        check: A plugin's answer for one permission.
+        check_of: Finds the check of an operand.
+    """
+    if not isinstance(check, Composition):
+        return {name: _own(check, name) for name in NAMES}
+    operands = [compile_check(check_of(operand), check_of) for operand in check.operands]
+    combine = {"and": _all, "or": _any, "not": _not}[check.operator]
+    return {name: combine(name, operands) for name in NAMES}
+
+
+def _own(check: Check, name: Name) -> Moment | None:
+    if getattr(type(check), name) is getattr(Check, name):
+        return None
+    method = getattr(check, name)
+    if inspect.iscoroutinefunction(method):
+        return Moment(method, awaited=True)
+    return Moment(_settled(method), awaited=False)
+
+
+def _settled(method: Callable[..., Any]) -> Callable[..., bool]:
+    """Let a plain method answer with an awaitable: in its worker, the awaitable can be waited for."""
+
+    def ask(*arguments: Any) -> bool:
+        answer = method(*arguments)
+        if inspect.isawaitable(answer):
+            return bool(async_to_sync(_wait)(answer))
+        return bool(answer)
+
+    return ask
+
+
+async def _wait(answer: Any) -> Any:
+    return await answer
+
+
+def _all(name: Name, operands: Sequence[Moments]) -> Moment | None:
+    asked = [moment for operand in operands if (moment := operand[name]) is not None]
+    return _fold(asked, decisive=False) if asked else None
+
+
+def _any(name: Name, operands: Sequence[Moments]) -> Moment | None:
+    if name == "object" and any(operand[name] is not None for operand in operands):
+        # An operand grants an object only where it granted the call: `A | B` must not pass
+        # because A granted the call and B, which refused it, says nothing of objects.
+        asked = [_all(name, [_call_as_object(operand), operand]) for operand in operands]
+    else:
+        asked = [operand[name] for operand in operands]
+    known = [moment for moment in asked if moment is not None]
+    return _fold(known, decisive=True) if len(known) == len(asked) else None
+
+
+def _call_as_object(operand: Moments) -> Moments:
+    moment = operand["call"]
+    if moment is None:
+        return {"object": None}
+    return {"object": Moment(lambda call, obj: moment.ask(call), moment.awaited)}
+
+
+def _not(name: Name, operands: Sequence[Moments]) -> Moment | None:
+    moment = operands[0][name]
+    if moment is None:
+        # Who lets every call pass, negated, lets none; where a check has no say, nor has its negation.
+        return Moment(lambda call: False, awaited=False) if name == "call" else None
+    ask = moment.ask
+    if not moment.awaited:
+        return Moment(lambda *arguments: not ask(*arguments), awaited=False)
+
+    async def negated(*arguments: Any) -> bool:
+        return not await ask(*arguments)
+
+    return Moment(negated, awaited=True)
+
+
+def _fold(moments: Sequence[Moment], *, decisive: bool) -> Moment:
+    """Ask one after another until an answer decides; the others are not asked."""
+
+    def plain(*arguments: Any) -> bool:
+        for moment in moments:
+            if bool(moment.ask(*arguments)) is decisive:
+                return decisive
+        return not decisive
+
+    async def mixed(*arguments: Any) -> bool:
+        for moment in moments:
+            asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
+            if bool(await asked) is decisive:
+                return decisive
+        return not decisive
+
+    awaited = any(moment.awaited for moment in moments)
+    return Moment(mixed if awaited else plain, awaited)

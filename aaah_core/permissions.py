@@ -1,0 +1,121 @@
+"""Native permissions: classes with up to four methods, each sync or async."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aaah_core.interfaces import Composition, Scope
+
+if TYPE_CHECKING:
+    from aaah_core.messages import Event
+
+__all__ = [
+    "AllowAny",
+    "BasePermission",
+    "IsAuthenticated",
+    "IsAuthenticatedStrictly",
+    "IsOwner",
+]
+
+
+class Operators:
+    """Lets permissions be composed with `&`, `|` and `~`, also with those of other plugins."""
+
+    def __and__(self, other: Any) -> Permission:
+        return Permission("and", (self, other))
+
+    def __rand__(self, other: Any) -> Permission:
+        return Permission("and", (other, self))
+
+    def __or__(self, other: Any) -> Permission:  # type: ignore[override]  # on a class: not a union type
+        return Permission("or", (self, other))
+
+    def __ror__(self, other: Any) -> Permission:  # type: ignore[override]  # as above
+        return Permission("or", (other, self))
+
+    def __invert__(self) -> Permission:
+        return Permission("not", (self,))
+
+
+class Permission(Operators, Composition):
+    """What `&`, `|` and `~` give."""
+
+
+class PermissionMeta(Operators, type):
+    """Gives the class itself the operators."""
+
+
+class BasePermission(Operators, metaclass=PermissionMeta):
+    """A permission: a child overrides the methods it has a say in.
+
+    A method may be async; a plain one runs in a worker thread and may use the database. What a child
+    does not override lets everything pass.
+    """
+
+    def can_connect(self, scope: Scope, handler: Any, message: Any = None) -> Any:
+        """May this connection be accepted? `handler` is the consumer."""
+        return True
+
+    def has_permission(self, scope: Scope, handler: Any, action: str, **kwargs: Any) -> Any:
+        """May this action run? `kwargs` are the values of the route."""
+        return True
+
+    def has_object_permission(
+        self, scope: Scope, handler: Any, action: str, obj: Any, **kwargs: Any
+    ) -> Any:
+        """May this action have that object?"""
+        return True
+
+    def can_receive(self, scope: Scope, handler: Any, event: Event) -> Any:
+        """May this connection receive that event?
+
+        By default, whoever may run an action may receive what it broadcasts.
+        """
+        return self.has_permission(scope, handler, event.name)
+
+
+class AllowAny(BasePermission):
+    """Everyone may do everything."""
+
+
+def _is_authenticated(scope: Scope) -> bool:
+    return bool(getattr(scope.get("user"), "is_authenticated", False))
+
+
+class IsAuthenticated(BasePermission):
+    """Anyone may connect; who is not logged in may not run an action (403)."""
+
+    async def has_permission(
+        self, scope: Scope, handler: Any, action: str, **kwargs: Any
+    ) -> bool:
+        """Return whether the connection has a user who is logged in."""
+        return _is_authenticated(scope)
+
+
+class IsAuthenticatedStrictly(IsAuthenticated):
+    """Who is not logged in may not even connect."""
+
+    async def can_connect(self, scope: Scope, handler: Any, message: Any = None) -> bool:
+        """Return whether the connection has a user who is logged in."""
+        return _is_authenticated(scope)
+
+
+class IsOwner(BasePermission):
+    """Only the user an object belongs to may have it.
+
+    Attributes:
+        lookup_field: The attribute of the object that holds its owner.
+        check_actions: The actions that are checked; all of them if None.
+    """
+
+    lookup_field = "user"
+    check_actions: tuple[str, ...] | None = None
+
+    def has_object_permission(
+        self, scope: Scope, handler: Any, action: str, obj: Any, **kwargs: Any
+    ) -> bool:
+        """Return whether the object's owner is the connection's user."""
+        if self.check_actions is not None and action not in self.check_actions:
+            return True
+        owner = getattr(obj, self.lookup_field)
+        return _is_authenticated(scope) and owner == scope["user"]

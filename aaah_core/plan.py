@@ -1,0 +1,339 @@
+"""Asks the hooks about a consumer and the handlers it reaches, and compiles their answers.
+
+Nothing here runs on a message, but for a handler that a resolver reaches without having listed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.apps import apps
+
+from aaah_core import conf
+from aaah_core.dispatch import around, innermost
+from aaah_core.errors import ConfigurationError, PluginError
+from aaah_core.guards import Guard
+from aaah_core.interfaces import (
+    ACTION_MARK,
+    Action,
+    CallNext,
+    Check,
+    Codec,
+    ExceptionHandler,
+    Middleware,
+    RequestParser,
+    ResponseShaper,
+    RouteResolver,
+    Scope,
+)
+from aaah_core.limits import Limits
+from aaah_core.moments import NAMES, Moment, Moments, Name, compile_check
+from aaah_core.registry import Plugin, Registry, current
+
+if TYPE_CHECKING:
+    from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.handlers import AsyncActionHandler
+
+__all__ = ["Answer", "ConsumerPlan", "Plan", "ask", "consumer_plan"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """Who answered a hook, about what."""
+
+    hook: str
+    subject: str
+    plugin: Plugin
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the plugins answered for one handler class, at one place below a consumer."""
+
+    registry: Registry
+    handler_class: type[AsyncActionHandler]
+    parent: Plan | None
+    limits: Limits
+    resolvers: tuple[RouteResolver, ...] = ()
+    actions: dict[str, Action] = field(default_factory=dict)
+    #: What runs a call, by action: its middleware around its checks and the action.
+    steps: dict[str, CallNext] = field(default_factory=dict)
+    exception_handlers: dict[type[Exception], ExceptionHandler] = field(default_factory=dict)
+    #: What its own permission classes ask, by moment; the guards have the parents' too.
+    moments: list[Moments] = field(default_factory=list)
+    call_guard: Guard = Guard()
+    object_guard: Guard = Guard()
+    children: dict[type[AsyncActionHandler], Plan] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+
+    def child(self, handler_class: type[AsyncActionHandler]) -> Plan:
+        """Return the plan of a handler that this one's routes lead to."""
+        plan = self.children.get(handler_class)
+        if plan is None:
+            plan = self.children[handler_class] = _compile_child(self, handler_class)
+        return plan
+
+
+@dataclass(slots=True)
+class ConsumerPlan(Plan):
+    """What the plugins answered for one consumer class."""
+
+    wire: str = ""
+    codecs: dict[str, Codec] = field(default_factory=dict)
+    parse: RequestParser = None  # type: ignore[assignment]  # a compiled plan always has one
+    shape: ResponseShaper = None  # type: ignore[assignment]  # as above
+    connect_guard: tuple[Moment, ...] = ()
+    contexts: tuple[Callable[[AsyncAPIConsumer], AbstractAsyncContextManager[Any]], ...] = ()
+    #: What stands around a call that fails before its handler is known.
+    rejection: tuple[Middleware, ...] = ()
+
+    def select_codec(self, scope: Scope) -> Codec | None:
+        """Return the codec that a plugin chose for this handshake; None refuses the connection."""
+        allowed = tuple(self.codecs)
+        name = self.registry.manager.hook.aaah_select_codec(
+            consumer_class=self.handler_class, scope=scope, allowed=allowed
+        )
+        return self.codecs.get(name) if name is not None else None
+
+
+def consumer_plan(consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
+    """Return the plan of a consumer in the registry in use, compiled at the first call.
+
+    Raises:
+        ConfigurationError: Anything that is set up wrongly, in plugins, settings or the class.
+    """
+    registry = current()
+    plan = registry.plans.get(consumer_class)
+    if plan is None:
+        _require_django(consumer_class)
+        registry.raise_problems()
+        plan = registry.plans[consumer_class] = _compile_consumer(registry, consumer_class)
+    return plan
+
+
+def ask(registry: Registry, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
+    """Ask one hook, and give each answer that is not None with the plugin that gave it."""
+    for implementation in reversed(getattr(registry.manager.hook, hook).get_hookimpls()):
+        plugin = registry.plugins[implementation.plugin_name]
+        values = [arguments[name] for name in implementation.argnames]
+        try:
+            answer = implementation.function(*values)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"{plugin}: its {hook} raised {type(error).__name__}: {error}, asked about "
+                f"{_names(arguments)}. Mend the plugin, or disable it."
+            ) from error
+        if answer is not None:
+            yield plugin, answer
+
+
+def _names(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(getattr(value, "__qualname__", repr(value)) for value in arguments.values())
+
+
+def _require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
+    if not apps.ready:
+        raise ConfigurationError(
+            f"{consumer_class.__qualname__}.as_asgi() was called before Django is set up: call "
+            f"django.setup() or get_asgi_application() first, as in an asgi.py."
+        )
+    if not apps.is_installed("aaah_core"):
+        raise ConfigurationError(
+            f"{consumer_class.__qualname__} needs 'aaah_core' in INSTALLED_APPS."
+        )
+
+
+def _compile_consumer(registry: Registry, consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
+    plan = ConsumerPlan(registry, consumer_class, None, _limits(consumer_class))
+    plan.wire = consumer_class.wire or conf.current().WIRE
+    plan.codecs = _codecs(plan, consumer_class)
+    plan.parse = _wire(plan, "aaah_request_parser", consumer_class)
+    plan.shape = _wire(plan, "aaah_response_shaper", consumer_class)
+    plan.contexts = tuple(
+        _callable(answer, plan, plugin, "aaah_connection")
+        for plugin, answer in ask(registry, "aaah_connection", consumer_class=consumer_class)
+    )
+    plan.rejection = _middleware(plan, None)
+    _compile_handler(plan)
+    plan.connect_guard = tuple(
+        moment for moments in plan.moments if (moment := moments["connect"]) is not None
+    )
+    return plan
+
+
+def _limits(consumer_class: type[AsyncAPIConsumer]) -> Limits:
+    where = f'AAAH["LIMITS"], with {consumer_class.__qualname__}.limits,'
+    return conf.read({**conf.current().LIMITS, **consumer_class.limits}, Limits, where)
+
+
+def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[str, Codec]:
+    offered: dict[str, tuple[Plugin, Codec]] = {}
+    for plugin, codecs in ask(plan.registry, "aaah_codecs"):
+        for codec in codecs:
+            if not isinstance(codec, Codec):
+                raise _wrong(plugin, "aaah_codecs", f"{codec!r}, which is no Codec")
+            _once(offered, codec.name, plugin, codec, "the codec")
+    wanted = consumer_class.codecs or conf.current().CODECS
+    chosen: dict[str, Codec] = {}
+    for entry in (wanted,) if isinstance(wanted, str) else wanted:
+        if isinstance(entry, Codec):
+            chosen[entry.name] = entry
+        elif entry in offered:
+            plugin, chosen[entry] = offered[entry]
+            plan.answers.append(Answer("aaah_codecs", entry, plugin))
+        else:
+            raise ConfigurationError(_no_codec(consumer_class, entry, offered))
+    return chosen
+
+
+def _no_codec(consumer_class: type[Any], name: str, offered: Mapping[str, Any]) -> str:
+    return (
+        f"{consumer_class.__qualname__} names the codec {name!r}, and no loaded plugin offers it"
+        f"{conf.nearest(name, offered)}. Offered: {', '.join(offered)}. If its plugin is not "
+        f"installed: pip install aaah-{name}"
+    )
+
+
+def _once(
+    taken: dict[str, tuple[Plugin, T]], name: str, plugin: Plugin, value: T, what: str
+) -> None:
+    if name in taken:
+        raise PluginError(
+            f"{what} {name!r} is offered twice: by {taken[name][0]} and by {plugin}. Uninstall or "
+            f"disable one of them."
+        )
+    taken[name] = plugin, value
+
+
+def _wire(plan: ConsumerPlan, hook: str, consumer_class: type[AsyncAPIConsumer]) -> Any:
+    taken: dict[str, tuple[Plugin, Any]] = {}
+    for plugin, answer in ask(plan.registry, hook, consumer_class=consumer_class):
+        _once(taken, plan.wire, plugin, _callable(answer, plan, plugin, hook), f"{hook} of the wire")
+    if not taken:
+        raise ConfigurationError(
+            f"{consumer_class.__qualname__} has the wire {plan.wire!r}, and no loaded plugin "
+            f"answers {hook} for it. Install or enable the plugin of that wire, or mend `wire`."
+        )
+    plugin, answer = taken[plan.wire]
+    plan.answers.append(Answer(hook, plan.wire, plugin))
+    return answer
+
+
+def _callable(answer: Any, plan: Plan, plugin: Plugin, hook: str, subject: str = "") -> Any:
+    if not callable(answer):
+        raise _wrong(plugin, hook, f"{answer!r}, which cannot be called")
+    plan.answers.append(Answer(hook, subject or plan.handler_class.__qualname__, plugin))
+    return answer
+
+
+def _wrong(plugin: Plugin, hook: str, what: str) -> PluginError:
+    return PluginError(f"{plugin}: its {hook} returned {what}. See the hook's documentation.")
+
+
+def _compile_child(parent: Plan, handler_class: type[AsyncActionHandler]) -> Plan:
+    ancestor: Plan | None = parent
+    while ancestor is not None:
+        if ancestor.handler_class is handler_class:
+            raise ConfigurationError(
+                f"The routes of {handler_class.__qualname__} lead to {handler_class.__qualname__} "
+                f"again: break the circle."
+            )
+        ancestor = ancestor.parent
+    plan = Plan(parent.registry, handler_class, parent, parent.limits)
+    _compile_handler(plan)
+    return plan
+
+
+def _compile_handler(plan: Plan) -> None:
+    handler_class = plan.handler_class
+    plan.moments = _moments(plan)
+    plan.call_guard = _guard(plan, "call")
+    plan.object_guard = _guard(plan, "object")
+    hook = "aaah_exception_handlers"
+    for plugin, handlers in ask(plan.registry, hook, handler_class=handler_class):
+        for exception_class, handler in handlers.items():
+            plan.exception_handlers.setdefault(
+                exception_class, _callable(handler, plan, plugin, hook, exception_class.__name__)
+            )
+    plan.actions = _actions(plan)
+    plan.steps = {
+        name: around(_middleware(plan, action), innermost(plan, action))
+        for name, action in plan.actions.items()
+    }
+    plan.resolvers = tuple(
+        _callable(answer, plan, plugin, "aaah_route_resolver")
+        for plugin, answer in ask(plan.registry, "aaah_route_resolver", handler_class=handler_class)
+    )
+    for resolver in plan.resolvers:
+        for _, reached in getattr(resolver, "routes", ()):
+            plan.child(reached)
+
+
+def _moments(plan: Plan) -> list[Moments]:
+    handler_class = plan.handler_class
+
+    def check_of(permission: Any) -> Check:
+        hook = "aaah_permission_check"
+        arguments = {"handler_class": handler_class, "permission": permission}
+        for plugin, check in ask(plan.registry, hook, **arguments):
+            if not isinstance(check, Check):
+                raise _wrong(plugin, hook, f"{check!r}, which is no Check")
+            plan.answers.append(Answer(hook, getattr(permission, "__name__", repr(permission)), plugin))
+            return check
+        raise ConfigurationError(
+            f"permission_classes of {handler_class.__qualname__} has {permission!r}, and no loaded "
+            f"plugin knows what it is. Install or enable the plugin it belongs to."
+        )
+
+    permissions = getattr(handler_class, "permission_classes", ())
+    return [compile_check(check_of(permission), check_of) for permission in permissions]
+
+
+def _guard(plan: Plan, name: Name) -> Guard:
+    asked: list[tuple[int, Moment]] = []
+    up, place = 0, plan
+    while True:
+        own = [moment for each in place.moments if (moment := each[name]) is not None]
+        asked = [*((up, moment) for moment in own), *asked]
+        if place.parent is None:
+            return Guard.of(asked)
+        up, place = up + 1, place.parent
+
+
+def _actions(plan: Plan) -> dict[str, Action]:
+    handler_class, hook = plan.handler_class, "aaah_actions"
+    taken: dict[str, tuple[Plugin, Action]] = {}
+    for plugin, actions in ask(plan.registry, hook, handler_class=handler_class):
+        for name, action in actions.items():
+            if not isinstance(action, Action):
+                raise _wrong(plugin, hook, f"{action!r}, which is no Action")
+            _once(taken, name, plugin, action, f"The action of {handler_class.__qualname__}")
+            plan.answers.append(Answer(hook, name, plugin))
+    _require_collected(handler_class, taken)
+    return {name: action for name, (_, action) in taken.items()}
+
+
+def _require_collected(handler_class: type[Any], actions: Mapping[str, Any]) -> None:
+    for attribute in dir(handler_class):
+        name = getattr(getattr(handler_class, attribute, None), ACTION_MARK, None)
+        if name is not None and name not in actions:
+            raise ConfigurationError(
+                f"{handler_class.__qualname__}.{attribute} is marked as the action {name!r}, and no "
+                f"loaded plugin collects it. Install or enable the plugin of its decorator."
+            )
+
+
+def _middleware(plan: Plan, action: Action | None) -> tuple[Middleware, ...]:
+    hook, subject = "aaah_middleware", action.name if action else "(no action)"
+    arguments = {"handler_class": plan.handler_class, "action": action}
+    return tuple(
+        _callable(answer, plan, plugin, hook, subject)
+        for plugin, answer in ask(plan.registry, hook, **arguments)
+    )

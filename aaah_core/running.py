@@ -1,0 +1,74 @@
+"""A running call as its watchdog sees it, and how the two end it without hurting anyone else."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from concurrent.futures import Future
+from contextvars import ContextVar
+from typing import Any, Literal
+
+__all__ = ["Running", "current_running"]
+
+
+class Running:
+    """The call that a task runs now, if any.
+
+    `Task.cancel` cannot say why, so every cancel of ours is counted: what is left of
+    `Task.cancelling` after ours are taken back came from somebody else, and must go on.
+    """
+
+    __slots__ = ("_cancels", "_others", "reason", "since", "task", "threads", "until")
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.task = task
+        #: The loop's time when the call began; None between calls.
+        self.since: float | None = None
+        #: The loop's time of its deadline.
+        self.until = math.inf
+        #: Why we cancelled it, if we did.
+        self.reason: Literal["deadline", "left"] | None = None
+        #: The worker threads that it started and that still run: they may outlive the call.
+        self.threads: set[Future[None]] = set()
+        self._cancels = 0
+        self._others = 0
+
+    def start(self, now: float, seconds: float) -> None:
+        """Mark the beginning of a call that may take so many seconds."""
+        self.since = now
+        self.until = now + seconds
+        self.reason = None
+        self._others = self.task.cancelling()
+
+    def stop(self) -> None:
+        """Mark the end of a call, and take back the cancels that it never met."""
+        self.since = None
+        if self._cancels:
+            self.settle()
+
+    def cancel(self, reason: Literal["deadline", "left"]) -> None:
+        """End the call."""
+        self.reason = reason
+        self._cancels += 1
+        self.task.cancel()
+
+    def settle(self) -> None:
+        """Take our cancels back, so that the task's count is what others made it."""
+        while self._cancels:
+            self._cancels -= 1
+            self.task.uncancel()
+
+    @property
+    def cancelled_by_others(self) -> bool:
+        """Whether somebody else (a server that stops) cancelled the task during the call."""
+        return self.task.cancelling() > self._others
+
+    async def wait_for_threads(self) -> None:
+        """Wait for the worker threads that outlived their call."""
+        while self.threads:
+            thread = self.threads.pop()
+            await asyncio.shield(asyncio.wrap_future(thread))
+
+
+#: The `Running` of the task that runs now. It is set once a task, so it costs a message nothing.
+current_running: ContextVar[Running] = ContextVar("current_running")

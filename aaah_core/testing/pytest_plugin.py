@@ -1,0 +1,37 @@
+"""Lets the worker threads of a test see that test's database transaction.
+
+pytest loads this for every project that has AAAH installed, so it imports nothing until a test has
+opened a transaction.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Item) -> Generator[None, Any, Any]:
+    """Lend the connections that are in a transaction (the `db` mark, a `TestCase`) to the workers."""
+    open_connections = _open_connections()
+    if not open_connections:
+        return (yield)
+    from aaah_core.workers import lend
+
+    with lend(open_connections):
+        return (yield)
+
+
+def _open_connections() -> dict[str, Any]:
+    if "django.db" not in sys.modules or "aaah_core" not in sys.modules:
+        return {}
+    from django.conf import settings
+    from django.db import connections
+
+    if not settings.configured:
+        return {}
+    opened = connections.all(initialized_only=True)
+    return {each.alias: each for each in opened if each.in_atomic_block}

@@ -1,0 +1,94 @@
+"""Sends what an action returned to a group."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aaah_async_action.decorators import Options
+from aaah_core import apublish, group_name, publish
+from aaah_core.dispatch import to_reply
+from aaah_core.errors import ConfigurationError
+from aaah_core.messages import MISSING, Call, Reply
+
+__all__ = ["broadcasting", "broadcasting_sync"]
+
+
+def broadcasting(
+    run: Callable[[Any, Call], Awaitable[Any]], options: Options
+) -> Callable[[Any, Call], Awaitable[Any]]:
+    """Return `run` with a broadcast of what it returned, if it succeeded."""
+
+    async def run_and_publish(handler: Any, call: Call) -> Any:
+        groups = _groups(handler, call, options)
+        result = await run(handler, call)
+        reply = to_reply(result)
+        if _succeeded(reply):
+            for group in groups:
+                await apublish(group, options.event, reply.data, **_details(call, reply))
+            _after_publishing(call, options)
+        return result
+
+    return run_and_publish
+
+
+def broadcasting_sync(
+    run: Callable[[Any, Call], Any], options: Options
+) -> Callable[[Any, Call], Any]:
+    """Return what `broadcasting` returns, for a worker thread."""
+
+    def run_and_publish(handler: Any, call: Call) -> Any:
+        groups = _groups(handler, call, options)
+        result = run(handler, call)
+        reply = to_reply(result)
+        if _succeeded(reply):
+            for group in groups:
+                publish(group, options.event, reply.data, **_details(call, reply))
+            _after_publishing(call, options)
+        return result
+
+    return run_and_publish
+
+
+def _succeeded(reply: Reply) -> bool:
+    return reply.status < 400 and not reply.errors
+
+
+def _details(call: Call, reply: Reply) -> dict[str, Any]:
+    request_id = None if call.request_id is MISSING else call.request_id
+    return {"status": reply.status, "request_id": request_id}
+
+
+def _after_publishing(call: Call, options: Options) -> None:
+    if not options.send_response_in_broadcast:
+        call.wants_reply = False
+
+
+def _groups(handler: Any, call: Call, options: Options) -> Sequence[str]:
+    # Asked before the action runs: a broadcast that has no group must not have changed anything.
+    if options.group is not None:
+        return (options.group,)
+    lookups = getattr(handler, "group_send_lookup_kwargs", None)
+    lookups = lookups or getattr(call.consumer, "group_send_lookup_kwargs", None)
+    if lookups:
+        names = (lookups,) if isinstance(lookups, str) else lookups
+        return [group_name(name, _captured(handler, name)) for name in names]
+    if groups := getattr(call.consumer, "groups", None):
+        return tuple(groups)
+    raise ConfigurationError(
+        f"The action {options.name!r} of {type(handler).__qualname__} broadcasts, and has no "
+        f"group. Set group= in @async_action, group_send_lookup_kwargs on the handler or its "
+        f"consumer, or groups on the consumer."
+    )
+
+
+def _captured(handler: Any, name: str) -> Any:
+    url = handler.scope.get("url_route", {}).get("kwargs", {})
+    for captured in (handler.kwargs, url):
+        if name in captured:
+            return captured[name]
+    raise ConfigurationError(
+        f"group_send_lookup_kwargs for {type(handler).__qualname__} names {name!r}, which neither "
+        f"the route nor the URL of the consumer captures. Capture it in one of them, or correct "
+        f"the name."
+    )

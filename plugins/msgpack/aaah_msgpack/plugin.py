@@ -1,0 +1,14 @@
+"""The hook of aaah-msgpack."""
+
+from __future__ import annotations
+
+from aaah_core.hookspecs import hookimpl
+from aaah_core.interfaces import Codec
+
+
+@hookimpl
+def aaah_codecs() -> list[Codec]:
+    """Offer MessagePack."""
+    from aaah_msgpack.codec import MessagePackCodec
+
+    return [MessagePackCodec()]
