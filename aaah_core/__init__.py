@@ -1,8 +1,10 @@
 """AAAH: one WebSocket of a Django project, an API of named actions.
 
-Everything that an application or a plugin needs is importable from here. Importing it needs no Django
-settings, and loads no plugin.
+Everything that an application or a plugin needs is importable from here. Importing it needs no
+Django settings, and loads no plugin.
 """
+
+from __future__ import annotations
 
 from aaah_core.close_codes import CloseCode
 from aaah_core.conf import plugin_settings

@@ -69,7 +69,7 @@ def check_databases(**kwargs: Any) -> list[checks.CheckMessage]:
             id="aaah.E003",
         )
         for alias, database in settings.DATABASES.items()
-        if database.get("ENGINE", "").endswith("sqlite3") and database.get("NAME") == ":memory:"
+        if str(database.get("ENGINE")).endswith("sqlite3") and database.get("NAME") == ":memory:"
     ]
 
 

@@ -24,7 +24,8 @@ T = TypeVar("T")
 class Settings:
     """The keys of the setting `AAAH`."""
 
-    #: The order of plugins; `...` stands for the rest, and a list without it loads only what it names.
+    #: The order of plugins; `...` stands for the rest, and a list without it loads only what it
+    #: names.
     PLUGINS: list[Any] = field(default_factory=lambda: [...])
     #: Plugins that are not loaded.
     DISABLED_PLUGINS: list[str] = field(default_factory=list)
@@ -42,7 +43,8 @@ class Settings:
 
 @cache
 def current() -> Settings:
-    """Return the settings in force; the environment's `AAAH_PLUGINS` and `AAAH_DISABLED_PLUGINS` win.
+    """Return the settings in force; the environment's `AAAH_PLUGINS` and `AAAH_DISABLED_PLUGINS`
+    win.
 
     Raises:
         ConfigurationError: An unknown key, or a value of the wrong type.
@@ -64,7 +66,7 @@ def read(values: Mapping[str, Any], schema: type[T], where: str) -> T:
         where: What to call it in an error, e.g. ``AAAH["LIMITS"]``.
 
     Raises:
-        ConfigurationError: An unknown key (with the nearest right one), or a value of the wrong type.
+        ConfigurationError: An unknown key, or a value of the wrong type.
     """
     known = [item.name for item in fields(cast(Any, schema))]
     for key in values:
@@ -91,8 +93,9 @@ declared: dict[str, type[Any]] = {}
 def plugin_settings(name: str, schema: type[T]) -> T:
     """Declare the settings of a plugin and return an object that reads them.
 
-    ``settings = plugin_settings("audit", Settings)`` may stand at module level: Django's settings are
-    read when an attribute is. They are validated at start, and read again when a test overrides them.
+    ``settings = plugin_settings("audit", Settings)`` may stand at module level: Django's settings
+    are read when an attribute is. They are validated at start, and read again when a test overrides
+    them.
 
     Args:
         name: The plugin's name, which is its key in ``AAAH["PLUGIN_SETTINGS"]``.

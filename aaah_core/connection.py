@@ -16,7 +16,7 @@ from aaah_core.close_codes import CloseCode
 from aaah_core.errors import Busy, RequestError
 from aaah_core.groups import LayerChannel
 from aaah_core.inbox import Inbox, Message, size_of
-from aaah_core.running import Running, current_running
+from aaah_core.running import Running, current_running, current_task
 from aaah_core.workers import close_old_async_connections, run_sync
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ class Connection:
 
     async def run(self) -> None:
         """Run the connection to its end."""
-        task = asyncio.current_task()
-        assert task is not None  # a coroutine runs in a task
-        self._running = Running(task)
+        self._running = Running(current_task())
         current_running.set(self._running)
         watchdog.watch(self)
         connected = False
@@ -95,8 +93,10 @@ class Connection:
     async def _permitted(self) -> bool:
         try:
             for moment in self.plan.connect_guard:
-                ask = moment.ask(self.scope, self.consumer) if moment.awaited else run_sync(
-                    moment.ask, self.scope, self.consumer
+                ask = (
+                    moment.ask(self.scope, self.consumer)
+                    if moment.awaited
+                    else run_sync(moment.ask, self.scope, self.consumer)
                 )
                 if not await ask:
                     return False
@@ -157,9 +157,7 @@ class Connection:
             self._start(self._inbox.pop())
 
     async def _take_in_task(self, message: Message) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # a coroutine runs in a task
-        running = Running(task)
+        running = Running(current_task())
         current_running.set(running)
         self._runnings.add(running)
         try:

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from channels.layers import get_channel_layer
+from channels.layers import BaseChannelLayer, get_channel_layer
 
 from aaah_core import conf
 from aaah_core.connection import Connection
@@ -49,7 +49,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     """A Channels consumer whose clients call actions. One instance lives as long as its connection.
 
     Attributes:
-        codecs: Names of codecs, or codec objects; the first is the default. ``AAAH["CODECS"]`` if unset.
+        codecs: Names of codecs, or codec objects, the default first. ``AAAH["CODECS"]`` if unset.
         wire: The name of the shape of its messages. ``AAAH["WIRE"]`` if unset.
         limits: What differs from ``AAAH["LIMITS"]``.
         concurrency: How many calls may run at once; with 1, in the order they came.
@@ -89,12 +89,14 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         if "_plan" not in self.__dict__:
             self._plan = _compile(type(self))
         self.scope = scope
-        self.channel_layer = get_channel_layer(self.channel_layer_alias)
+        # Annotated as Channels' stubs have them, which know neither a missing layer nor plain
+        # dicts.
+        self.channel_layer = cast(BaseChannelLayer, get_channel_layer(self.channel_layer_alias))
         self._connection = Connection(self, cast(ConsumerPlan, self._plan), receive, send)
-        self.base_send = self._connection.send
+        self.base_send = cast(Any, self._connection.send)
         await self._connection.run()
 
-    @property
+    @property  # type: ignore[override]  # Channels' stubs list the keys they know of a scope
     def scope(self) -> Scope:
         """The ASGI scope of the connection."""
         return self._scope
@@ -109,7 +111,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         return self
 
     @property
-    def call(self) -> Call:  # type: ignore[override]  # calls may run at once: it depends on who asks
+    def call(self) -> Call:
         """The call that runs now, in this task or thread.
 
         Raises:
@@ -122,7 +124,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         _call.set(call)
 
     @property
-    def channel_name(self) -> str:
+    def channel_name(self) -> str:  # type: ignore[override]  # nobody sets it: it is made when read
         """The name of this connection's channel in the channel layer, as in Channels."""
         return self._connection.layer.name
 
@@ -152,6 +154,6 @@ def _compile(consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
     for name, instead in _REPLACED.items():
         if getattr(consumer_class, name) is not getattr(AsyncJsonWebsocketConsumer, name):
             raise ConfigurationError(
-                f"{consumer_class.__qualname__} overrides {name}(), which is never called: {instead}."
+                f"{consumer_class.__qualname__} overrides {name}(), and nobody calls it: {instead}."
             )
     return consumer_plan(consumer_class)

@@ -75,7 +75,7 @@ async def respond(
     except RequestError as error:
         error.call = call
         return await reject(plan, consumer, error)
-    except (Exception, CancelledError) as error:
+    except (Exception, CancelledError) as error:  # noqa: BLE001 - a resolver's bug is a reply too
         reply = await settle(place, call, error)
     else:
         reply = await _run(place, steps, call)
@@ -88,7 +88,7 @@ async def _run(plan: Plan, steps: CallNext, call: Call) -> Reply:
         if not isinstance(reply, Reply):
             raise TypeError(f"a middleware returned {type(reply).__name__} and not a Reply")
         return reply
-    except (Exception, CancelledError) as error:
+    except (Exception, CancelledError) as error:  # noqa: BLE001 - a middleware's bug is a reply too
         return await settle(plan, call, error)
 
 
@@ -184,7 +184,7 @@ def innermost(plan: Plan, action: Action) -> CallNext:
             if guard.awaited and not await guard.allows_on_loop(call.handler, call):
                 raise PermissionDenied
             return to_reply(await run(call.handler, call))
-        except (Exception, CancelledError) as error:
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - every outcome is a reply
             return await settle(plan, call, error)
 
     return step
@@ -228,13 +228,13 @@ async def _exception_reply(plan: Plan, call: Call, error: BaseException) -> Repl
     if isinstance(error, DatabaseError):
         await close_old_async_connections()
     for exception_class in type(error).__mro__:
-        handler = plan.exception_handlers.get(exception_class)  # type: ignore[arg-type]  # any class may be asked for
+        handler = plan.exception_handlers.get(exception_class)
         if handler is None:
             continue
         try:
-            answer = handler(call, error)
+            answer: Any = handler(call, error)
             reply = await answer if inspect.isawaitable(answer) else answer
-        except Exception as raised:
+        except Exception as raised:  # noqa: BLE001 - a handler's own bug is a 500 like any other
             return bug(call, raised)
         reply.exception = error
         return reply
@@ -247,9 +247,7 @@ def bug(call: Call, error: BaseException) -> Reply:
     """Return the reply to something nobody foresaw, and log it under the same id."""
     error_id = uuid.uuid4().hex[:12]
     handler = type(call.handler).__qualname__ if call.handler is not None else "(no handler)"
-    logger.error(
-        "Error %s in action %.100r of %s", error_id, call.action, handler, exc_info=error
-    )
+    logger.error("Error %s in action %.100r of %s", error_id, call.action, handler, exc_info=error)
     detail = f"{type(error).__name__}: {error}" if settings.DEBUG else "A server error occurred."
     problem = {"code": "server_error", "detail": detail, "id": error_id}
     return Reply(status=500, errors=[problem], exception=error)
@@ -258,18 +256,21 @@ def bug(call: Call, error: BaseException) -> Reply:
 def to_reply(result: Any) -> Reply:
     """Return what an action returned as a reply.
 
-    A tuple of two whose second is a status (100 to 599) is data and status, None is 204, and an object
-    with `data` and `status_code` (a DRF `Response`) is taken as it is; anything else is data with 200.
+    A tuple of two whose second is a status (100 to 599) is data and status, None is 204, and an
+    object with `data` and `status_code` (a DRF `Response`) is taken as it is; anything else is data
+    with 200.
     """
     if isinstance(result, Reply):
         return result
     if result is None:
         return Reply(None, 204)
     if isinstance(result, tuple):
-        if len(result) == 2 and type(result[1]) is not bool and isinstance(result[1], int):
-            data, status = result
-            if 100 <= status <= 599:
-                return Reply(data, int(status))
-    elif not isinstance(result, dict) and hasattr(result, "status_code") and hasattr(result, "data"):
+        if len(result) == 2 and _is_status(result[1]):
+            return Reply(result[0], int(result[1]))
+    elif hasattr(result, "status_code") and hasattr(result, "data"):
         return Reply(result.data, result.status_code)
     return Reply(result)
+
+
+def _is_status(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,16 @@ logger = logging.getLogger("aaah")
 TYPE = "aaah.event"
 
 
-async def deliver(connection: Connection, message: dict[str, Any]) -> None:
-    """Give a layer's message to its connection; whatever goes wrong, the connection lives."""
+async def deliver(connection: Connection, turn: asyncio.Lock, message: dict[str, Any]) -> None:
+    """Give a layer's message to its connection; whatever goes wrong, the connection lives.
+
+    Args:
+        connection: The connection.
+        turn: Held while it is given, so that no action runs beside it.
+        message: The message.
+    """
     if not connection.accepted or connection.ended is not None:
         return
-    turn = connection.layer.turn
-    assert turn is not None  # whoever listens has one
     async with turn:
         try:
             if message["type"] == TYPE:

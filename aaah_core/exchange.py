@@ -29,7 +29,7 @@ def read(plan: ConsumerPlan, codec: Codec, message: Message) -> Request:
         return UnsupportedFrame(f"The codec {codec.name!r} reads {codec.frame} frames.")
     try:
         return dispatch.read(plan, codec, frame)
-    except Exception as error:  # a bug in a codec or a parser is answered like any other
+    except Exception as error:  # noqa: BLE001 - a bug in a codec or a parser is answered too
         return error
 
 
@@ -64,17 +64,14 @@ async def refuse(
     def refused(each: Any) -> Any:
         return error_class(call=each) if isinstance(each, Call) else each
 
-    if isinstance(request, list):
-        request = [refused(each) for each in request]
-    else:
-        request = refused(request)
-    return await answer(plan, codec, consumer, request)
+    refusal = list(map(refused, request)) if isinstance(request, list) else refused(request)
+    return await answer(plan, codec, consumer, refusal)
 
 
 def encode(plan: ConsumerPlan, codec: Codec, request: Any, payload: Any) -> str | bytes:
     """Return the frame of a payload; a value that cannot be carried makes it the reply of a bug."""
     try:
         return codec.encode(payload)
-    except Exception as error:  # the reply is all that an action's author controls of a codec
+    except Exception as error:  # noqa: BLE001 - whatever cannot be encoded is answered too
         call = request if isinstance(request, Call) else Call(None, None)
         return codec.encode(plan.shape(call, dispatch.bug(call, error)))

@@ -26,8 +26,8 @@ logger = logging.getLogger("aaah")
 def group_name(*parts: object) -> str:
     """Return the name of a group made from values, a client's too.
 
-    Layers allow only some characters and 99 of them, so the parts are hashed: two lists of parts give
-    one name only where they are the same, which joining them with a dash would not.
+    Layers allow only some characters and 99 of them, so the parts are hashed: two lists of parts
+    give one name only where they are the same, which joining them with a dash would not.
     """
     text = "".join(f"{len(str(part))}:{part}" for part in parts)
     return f"aaah.{hashlib.sha256(text.encode()).hexdigest()[:40]}"
@@ -66,14 +66,15 @@ def publish(
 class LayerChannel:
     """The channel of one connection in the channel layer, and the groups it joined.
 
-    It is listened to from the first time that somebody reads its name: who joins no group pays for none.
+    It is listened to from the first time that somebody reads its name: who joins no group pays for
+    none.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         #: Held by a call or an event method, so that neither runs beside the other.
         self.turn: asyncio.Lock | None = None
-        self._layer = get_channel_layer(connection.consumer.channel_layer_alias)
+        self._layer: Any = get_channel_layer(connection.consumer.channel_layer_alias)
         self._name: str | None = None
         self._task: asyncio.Task[None] | None = None
         self._groups: list[str] = []
@@ -95,7 +96,7 @@ class LayerChannel:
             raise ConfigurationError(f"{consumer} uses groups: set CHANNEL_LAYERS.")
         if self._task is None:
             self.turn = asyncio.Lock()
-            self._task = asyncio.create_task(self._listen(self._name))
+            self._task = asyncio.create_task(self._listen(self._name, self.turn))
         return self._name
 
     async def join_own_groups(self) -> None:
@@ -113,7 +114,7 @@ class LayerChannel:
             if self._task is not None:
                 self._task.cancel()
 
-    async def _listen(self, name: str) -> None:
+    async def _listen(self, name: str, turn: asyncio.Lock) -> None:
         pause = 0.1
         while True:
             try:
@@ -124,7 +125,7 @@ class LayerChannel:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
                 continue
-            await events.deliver(self.connection, message)
+            await events.deliver(self.connection, turn, message)
 
 
 def _own_groups(consumer: Any) -> Iterator[str]:

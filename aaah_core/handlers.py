@@ -25,7 +25,7 @@ class AsyncActionHandler:
     """A class whose actions a client may call. An instance lives for one call.
 
     Attributes:
-        routepatterns: Django's `path`, `re_path` and `include`, with handlers in the place of views.
+        routepatterns: Django's `path`, `re_path` and `include`, with handlers for views.
     """
 
     routepatterns: ClassVar[Sequence[Any]] = ()
@@ -39,6 +39,8 @@ class AsyncActionHandler:
     #: What the route captured by name, the parents' captures included.
     kwargs: Mapping[str, Any] = _NOTHING
 
+    _plan: Plan
+
     @classmethod
     def as_aaah(cls) -> Callable[..., NoReturn]:
         """Return what stands for this class in `routepatterns`, as `as_view` does for a view."""
@@ -49,7 +51,8 @@ class AsyncActionHandler:
                 f"routepatterns of a handler or consumer, not from a urlconf."
             )
 
-        view.handler_class = cls  # type: ignore[attr-defined]  # how a resolver knows it from a view
+        # By this attribute a resolver knows it from a view.
+        view.handler_class = cls  # type: ignore[attr-defined]  # functions have no such attribute
         view.__name__ = cls.__name__
         return view
 
@@ -82,8 +85,6 @@ class AsyncAPIActionHandler(AsyncActionHandler):
     """
 
     permission_classes: ClassVar[Sequence[Any]] = ()
-
-    _plan: Plan
 
     async def acheck_object_permissions(self, obj: Any) -> None:
         """Ask every check about an object that the running action is about to use.

@@ -1,8 +1,8 @@
 """The ten hooks.
 
 A hook is asked when a consumer or a handler class is compiled, and what it returns runs on every
-message (`aaah_select_codec` alone is asked at each handshake). None always means "not mine". A plugin
-takes only the arguments it needs.
+message (`aaah_select_codec` alone is asked at each handshake). None always means "not mine". A
+plugin takes only the arguments it needs.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def aaah_select_codec(
 ) -> str | None:
     """**Codec selection.** Return the name of the codec for this connection.
 
-    Asked at each handshake, before accept. `allowed` is the consumer's list, its default first; a name
-    outside it refuses the connection, and so does an answer from nobody. Must not block.
+    Asked at each handshake, before accept. `allowed` is the consumer's list, its default first; a
+    name outside it refuses the connection, and so does an answer from nobody. Must not block.
     """
 
 
@@ -57,28 +57,27 @@ def aaah_select_codec(
 def aaah_route_resolver(handler_class: type[AsyncActionHandler]) -> RouteResolver | None:
     """**Route resolution.** Return ``(route, call) -> Match | None`` for this handler's routes.
 
-    Asked once a class. Resolvers are tried in the order of plugins, the default last; the first `Match`
-    wins. The callable may be async. A `routes` attribute on it lists what it reaches.
+    Asked once a class. Resolvers are tried in the order of plugins, the default last; the first
+    `Match` wins. The callable may be async. A `routes` attribute on it lists what it reaches.
     """
 
 
 @hookspec(firstresult=True)
-def aaah_permission_check(
-    handler_class: type[AsyncActionHandler], permission: Any
-) -> Check | None:
+def aaah_permission_check(handler_class: type[AsyncActionHandler], permission: Any) -> Check | None:
     """**Permission checks.** Return the `Check` of one entry of `permission_classes`.
 
-    Asked once for each entry, and for each operand of a `Composition`. An entry that nobody answers for
-    stops the start. All checks of a handler, and of its parents, must pass.
+    Asked once for each entry, and for each operand of a `Composition`. An entry that nobody answers
+    for stops the start. All checks of a handler, and of its parents, must pass.
     """
 
 
 @hookspec
 def aaah_response_shaper(consumer_class: type[AsyncAPIConsumer]) -> ResponseShaper | None:
-    """**Response shaping.** Return ``(call | None, reply | event) -> payload`` for the consumer's `wire`.
+    """**Response shaping.** Return ``(call | None, reply | event) -> payload`` for the consumer's
+    `wire`.
 
-    Asked once a consumer class; look at `consumer_class.wire` and at nothing else. Two answers for one
-    wire stop the start.
+    Asked once a consumer class; look at `consumer_class.wire` and at nothing else. Two answers for
+    one wire stop the start.
     """
 
 
@@ -89,8 +88,8 @@ def aaah_response_shaper(consumer_class: type[AsyncAPIConsumer]) -> ResponseShap
 def aaah_request_parser(consumer_class: type[AsyncAPIConsumer]) -> RequestParser | None:
     """Return ``(payload) -> Call | list[Call | RequestError]`` for the consumer's `wire`.
 
-    The parser fills what the wire knows (`action` to `meta`); it raises `MalformedRequest`, with the
-    part of the `Call` it could read.
+    The parser fills what the wire knows (`action` to `meta`); it raises `MalformedRequest`, with
+    the part of the `Call` it could read.
     """
 
 
@@ -111,8 +110,8 @@ def aaah_middleware(
     """Return ``async (call, call_next) -> Reply``, to stand around this action.
 
     The first plugin is the outermost. `action` is None for what fails before a handler is known
-    (malformed, 404, 405, 415): that passes the consumer's own middleware. A middleware sees every outcome as a
-    `Reply`, a denial and a bug too.
+    (malformed, 404, 405, 415): that passes the consumer's own middleware. A middleware sees every
+    outcome as a `Reply`, a denial and a bug too.
     """
 
 

@@ -22,9 +22,9 @@ def size_of(message: Message) -> int:
 class Inbox:
     """The one caller of `receive()`.
 
-    As long as calls end quickly, `next` calls `receive()` itself. A server whose queue is not drained
-    sees no pong and no close, so during a long call `read_ahead` starts a task that reads; that task hands
-    the first frame somebody waits for over, and ends.
+    As long as calls end quickly, `next` calls `receive()` itself. A server whose queue is not
+    drained sees no pong and no close, so during a long call `read_ahead` starts a task that reads;
+    that task hands the first frame somebody waits for over, and ends.
 
     Args:
         receive: The server's.
@@ -33,11 +33,20 @@ class Inbox:
         overflow: Is given each message beyond the bound.
     """
 
-    __slots__ = ("_left", "_limits", "_messages", "_overflow", "_reader", "_receive", "_size", "_waiter")
+    __slots__ = (
+        "_left",
+        "_limits",
+        "_messages",
+        "_overflow",
+        "_reader",
+        "_receive",
+        "_size",
+        "_waiter",
+    )
 
     def __init__(
         self,
-        receive: Callable[[], Awaitable[Any]],
+        receive: Callable[[], Awaitable[Message]],
         limits: Limits,
         left: Callable[[Message], None],
         overflow: Callable[[Message], Awaitable[None]],

@@ -40,10 +40,11 @@ MaybeAwaitable: TypeAlias = bool | Awaitable[bool]
 
 #: ``(payload) -> call``, or a list where the wire knows batches. It raises `MalformedRequest`.
 RequestParser: TypeAlias = Callable[[Any], "Call | list[Call | RequestError]"]
-#: ``(call, reply or event) -> payload``; the call is None for an event, and None as an answer sends nothing.
+#: ``(call, reply or event) -> payload``; the call is None for an event, and None as an answer sends
+#: nothing.
 ResponseShaper: TypeAlias = Callable[[Call | None, Reply | Event], Any]
-#: ``(route, call) -> match or None``, plain or async. A `routes` attribute (pairs of a pattern's text and a
-#: handler class) lets a start compile, and `describe` list, what the resolver can reach.
+#: ``(route, call) -> match or None``, plain or async. A `routes` attribute (pairs of a pattern's
+#: text and a handler class) lets a start compile, and `describe` list, what the resolver can reach.
 RouteResolver: TypeAlias = Callable[[str, Call], "Match | None | Awaitable[Match | None]"]
 #: What a middleware awaits to go on.
 CallNext: TypeAlias = Callable[[Call], Awaitable[Reply]]
@@ -54,8 +55,9 @@ ExceptionHandler: TypeAlias = Callable[[Call, Any], "Reply | Awaitable[Reply]"]
 #: ``(consumer) -> async context manager``, entered for each accepted connection.
 ConnectionContext: TypeAlias = Callable[["AsyncAPIConsumer"], AbstractAsyncContextManager[Any]]
 
-#: The attribute that a decorator sets on a method to say "this is an action", with the action's name.
-#: A marked method that no plugin collects is refused at start: its plugin is missing or disabled.
+#: The attribute that a decorator sets on a method to say "this is an action", with the action's
+#: name. A marked method that no plugin collects is refused at start: its plugin is missing or
+#: disabled.
 ACTION_MARK = "__aaah_action__"
 
 
@@ -86,10 +88,11 @@ class Codec(ABC):
 
     @abstractmethod
     def decode(self, frame: str | bytes, limits: Limits) -> Any:
-        """Return the payload of a frame: dicts with string keys, lists, strings, numbers, bools, None.
+        """Return the payload of a frame: dicts with string keys, lists, strings, numbers, bools,
+        None.
 
         Raises:
-            DecodeError: The frame cannot be read (400), or passes one of the limits (413). Nothing else.
+            DecodeError: The frame cannot be read (400) or passes a limit (413). Nothing else.
         """
 
 
@@ -111,7 +114,8 @@ class Action:
     """What a client may call by name."""
 
     name: str
-    #: ``run(handler, call)`` returns what the action returned. It is async, or plain where `sync` is true.
+    #: ``run(handler, call)`` returns what the action returned. It is async, or plain where `sync`
+    #: is true.
     run: Callable[[Any, Call], Any]
     #: One paragraph for whoever asks what the action does.
     doc: str = ""
@@ -121,7 +125,8 @@ class Action:
     returns: Mapping[str, Any] = field(default_factory=dict)
     #: Whether it changes anything.
     writes: bool = True
-    #: `response` answers the caller, `broadcast` sends an event to a group too, `none` answers nobody.
+    #: `response` answers the caller, `broadcast` sends an event to a group too, `none` answers
+    #: nobody.
     mode: Literal["response", "broadcast", "none"] = "response"
     #: Whether `run` is plain and belongs in a worker thread.
     sync: bool = False
@@ -130,9 +135,10 @@ class Action:
 class Check:
     """One permission, at its moments. A child overrides the moments it has a say in.
 
-    Each method returns a bool or an awaitable of one. A plain method runs in a worker thread, together
-    with a sync action, and may use the database; an async one runs on the event loop. A method that is
-    not overridden has no say: it lets everything pass, and neither it nor its negation costs anything.
+    Each method returns a bool or an awaitable of one. A plain method runs in a worker thread,
+    together with a sync action, and may use the database; an async one runs on the event loop. A
+    method that is not overridden has no say: it lets everything pass, and neither it nor its
+    negation costs anything.
     """
 
     def connect(self, scope: Scope, consumer: AsyncAPIConsumer) -> MaybeAwaitable:
@@ -148,7 +154,7 @@ class Check:
         return True
 
     def event(self, subscription: Call | None, event: Event) -> MaybeAwaitable:
-        """May this event be delivered? `subscription` is the call that joined the group, if one did."""
+        """May this event be delivered? `subscription` is the call that joined, if one did."""
         return True
 
 

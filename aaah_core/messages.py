@@ -41,7 +41,8 @@ class Call:
 
     #: The action's name; None where it could not be read.
     action: str | None
-    #: The route as it was sent, query included; "" is the consumer's own, None where it could not be read.
+    #: The route as it was sent, query included; "" is the consumer's own, None where it could not
+    #: be read.
     route: str | None = ""
     #: The body of the request, or `MISSING`.
     data: Any = MISSING
@@ -78,7 +79,8 @@ class Reply:
     data: Any = None
     #: As in HTTP.
     status: int = 200
-    #: Objects with `code`, `detail` and, where it helps, `field` (a path) or `retry_after` (seconds).
+    #: Objects with `code`, `detail` and, where it helps, `field` (a path) or `retry_after`
+    #: (seconds).
     errors: list[dict[str, Any]] = field(default_factory=list)
     #: True for a part of a stream that another reply ends.
     more: bool = False

@@ -55,7 +55,7 @@ def _own(check: Check, name: Name) -> Moment | None:
 
 
 def _settled(method: Callable[..., Any]) -> Callable[..., bool]:
-    """Let a plain method answer with an awaitable: in its worker, the awaitable can be waited for."""
+    """Let a plain method answer with an awaitable: a worker can wait for it."""
 
     def ask(*arguments: Any) -> bool:
         answer = method(*arguments)
@@ -96,7 +96,8 @@ def _call_as_object(operand: Moments) -> Moments:
 def _not(name: Name, operands: Sequence[Moments]) -> Moment | None:
     moment = operands[0][name]
     if moment is None:
-        # Who lets every call pass, negated, lets none; where a check has no say, nor has its negation.
+        # Who lets every call pass, negated, lets none; where a check has no say, nor has its
+        # negation.
         return Moment(lambda call: False, awaited=False) if name == "call" else None
     ask = moment.ask
     if not moment.awaited:

@@ -27,10 +27,10 @@ class Operators:
     def __rand__(self, other: Any) -> Permission:
         return Permission("and", (other, self))
 
-    def __or__(self, other: Any) -> Permission:  # type: ignore[override]  # on a class: not a union type
+    def __or__(self, other: Any) -> Permission:
         return Permission("or", (self, other))
 
-    def __ror__(self, other: Any) -> Permission:  # type: ignore[override]  # as above
+    def __ror__(self, other: Any) -> Permission:
         return Permission("or", (other, self))
 
     def __invert__(self) -> Permission:
@@ -41,15 +41,15 @@ class Permission(Operators, Composition):
     """What `&`, `|` and `~` give."""
 
 
-class PermissionMeta(Operators, type):
+class PermissionMeta(Operators, type):  # type: ignore[misc]  # `|` of two classes is not a union here
     """Gives the class itself the operators."""
 
 
 class BasePermission(Operators, metaclass=PermissionMeta):
     """A permission: a child overrides the methods it has a say in.
 
-    A method may be async; a plain one runs in a worker thread and may use the database. What a child
-    does not override lets everything pass.
+    A method may be async; a plain one runs in a worker thread and may use the database. What a
+    child does not override lets everything pass.
     """
 
     def can_connect(self, scope: Scope, handler: Any, message: Any = None) -> Any:
@@ -85,9 +85,7 @@ def _is_authenticated(scope: Scope) -> bool:
 class IsAuthenticated(BasePermission):
     """Anyone may connect; who is not logged in may not run an action (403)."""
 
-    async def has_permission(
-        self, scope: Scope, handler: Any, action: str, **kwargs: Any
-    ) -> bool:
+    async def has_permission(self, scope: Scope, handler: Any, action: str, **kwargs: Any) -> bool:
         """Return whether the connection has a user who is logged in."""
         return _is_authenticated(scope)
 

@@ -30,7 +30,7 @@ from aaah_core.interfaces import (
     Scope,
 )
 from aaah_core.limits import Limits
-from aaah_core.moments import NAMES, Moment, Moments, Name, compile_check
+from aaah_core.moments import Moment, Moments, Name, compile_check
 from aaah_core.registry import Plugin, Registry, current
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class Plan:
     exception_handlers: dict[type[Exception], ExceptionHandler] = field(default_factory=dict)
     #: What its own permission classes ask, by moment; the guards have the parents' too.
     moments: list[Moments] = field(default_factory=list)
-    call_guard: Guard = Guard()
-    object_guard: Guard = Guard()
+    call_guard: Guard = field(default_factory=Guard)
+    object_guard: Guard = field(default_factory=Guard)
     children: dict[type[AsyncActionHandler], Plan] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
 
@@ -179,7 +179,7 @@ def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[
         for codec in codecs:
             if not isinstance(codec, Codec):
                 raise _wrong(plugin, "aaah_codecs", f"{codec!r}, which is no Codec")
-            _once(offered, codec.name, plugin, codec, "the codec")
+            _once(offered, codec.name, plugin, codec, "The codec")
     wanted = consumer_class.codecs or conf.current().CODECS
     chosen: dict[str, Codec] = {}
     for entry in (wanted,) if isinstance(wanted, str) else wanted:
@@ -215,15 +215,14 @@ def _once(
 def _wire(plan: ConsumerPlan, hook: str, consumer_class: type[AsyncAPIConsumer]) -> Any:
     taken: dict[str, tuple[Plugin, Any]] = {}
     for plugin, answer in ask(plan.registry, hook, consumer_class=consumer_class):
-        _once(taken, plan.wire, plugin, _callable(answer, plan, plugin, hook), f"{hook} of the wire")
+        function = _callable(answer, plan, plugin, hook, plan.wire)
+        _once(taken, plan.wire, plugin, function, f"The {hook} of the wire")
     if not taken:
         raise ConfigurationError(
             f"{consumer_class.__qualname__} has the wire {plan.wire!r}, and no loaded plugin "
             f"answers {hook} for it. Install or enable the plugin of that wire, or mend `wire`."
         )
-    plugin, answer = taken[plan.wire]
-    plan.answers.append(Answer(hook, plan.wire, plugin))
-    return answer
+    return taken[plan.wire][1]
 
 
 def _callable(answer: Any, plan: Plan, plugin: Plugin, hook: str, subject: str = "") -> Any:
@@ -285,7 +284,8 @@ def _moments(plan: Plan) -> list[Moments]:
         for plugin, check in ask(plan.registry, hook, **arguments):
             if not isinstance(check, Check):
                 raise _wrong(plugin, hook, f"{check!r}, which is no Check")
-            plan.answers.append(Answer(hook, getattr(permission, "__name__", repr(permission)), plugin))
+            subject = getattr(permission, "__name__", repr(permission))
+            plan.answers.append(Answer(hook, subject, plugin))
             return check
         raise ConfigurationError(
             f"permission_classes of {handler_class.__qualname__} has {permission!r}, and no loaded "
@@ -325,8 +325,8 @@ def _require_collected(handler_class: type[Any], actions: Mapping[str, Any]) -> 
         name = getattr(getattr(handler_class, attribute, None), ACTION_MARK, None)
         if name is not None and name not in actions:
             raise ConfigurationError(
-                f"{handler_class.__qualname__}.{attribute} is marked as the action {name!r}, and no "
-                f"loaded plugin collects it. Install or enable the plugin of its decorator."
+                f"{handler_class.__qualname__}.{attribute} is marked as the action {name!r}, and "
+                f"no loaded plugin collects it. Install or enable the plugin of its decorator."
             )
 
 

@@ -64,7 +64,7 @@ class Registry:
         """Raise what was recorded while loading.
 
         Raises:
-            PluginError: Something did not load. Nothing starts without it: set it right, or disable it.
+            PluginError: Something did not load, and nothing starts until that is mended.
         """
         if problems := self.problems():
             raise PluginError("\n".join(problems))
@@ -75,7 +75,8 @@ class Registry:
             record.hooks = _verified_hooks(self.manager, module)
             self.manager.register(module, record.name)
         except (ValueError, pluggy.PluginValidationError) as error:
-            self.manager.unregister(name=record.name) if self.manager.has_plugin(record.name) else None
+            if self.manager.has_plugin(record.name):
+                self.manager.unregister(name=record.name)
             _break(record, str(error), "mend the plugin, or disable it")
 
 
@@ -114,7 +115,7 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
 
 
 def _origin(plugin: Any) -> str:
-    return getattr(plugin, "__module__", None) or getattr(plugin, "__name__", "unknown")
+    return str(getattr(plugin, "__module__", None) or getattr(plugin, "__name__", "unknown"))
 
 
 def _find(
@@ -133,9 +134,7 @@ def _find(
             _break(records[0], f"{both} both offer a plugin of this name", "uninstall one")
         found[name] = records[0], entry_points[0]
     for name in set(names or ()) - set(found):
-        registry.errors.append(
-            f"No plugin {name!r} is installed{conf.nearest(name, found)}."
-        )
+        registry.errors.append(f"No plugin {name!r} is installed{conf.nearest(name, found)}.")
     return found
 
 
@@ -186,7 +185,7 @@ def _load(record: Plugin, entry_point: importlib_metadata.EntryPoint) -> Any:
         return None
     try:
         return entry_point.load()
-    except Exception as error:  # an import runs a stranger's code: whatever it raises is recorded
+    except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything
         where = f"{entry_point.name} = {entry_point.value}"
         cause = f"loading its entry point ({where}) raised {type(error).__name__}: {error}"
         _break(record, cause, disable)
@@ -217,9 +216,9 @@ def _verified_hooks(manager: pluggy.PluginManager, module: Any) -> list[str]:
         elif name not in known:
             raise ValueError(f"it implements {name}, which is no hook{conf.nearest(name, known)}")
         elif options["wrapper"] or options["hookwrapper"]:
-            raise ValueError(f"{name} is a hook wrapper; what hooks return is compiled, not wrapped")
+            raise ValueError(f"{name} is a wrapper; hooks are asked for answers, one by one")
         elif inspect.iscoroutinefunction(getattr(module, name)):
-            raise ValueError(f"{name} is async; hooks are plain functions, what they return may be async")
+            raise ValueError(f"{name} is async; hooks are plain, what they return may be async")
         else:
             hooks.append(name)
     return hooks

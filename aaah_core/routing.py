@@ -1,4 +1,4 @@
-"""A table of Django's patterns: `path`, `re_path` and `include`, with handlers in the place of views."""
+"""A table of Django's patterns, `path`, `re_path` and `include`, with handlers for views."""
 
 from __future__ import annotations
 
@@ -134,5 +134,5 @@ def _literal(pattern: Any) -> tuple[str, bool]:
         return head, not bracket
     if "|" in text or re.search(r"\(\?(?!P<)", text):
         return "", False  # an alternative or a flag: nothing is certain
-    literal, rest = LITERAL.fullmatch(text).groups()
+    literal, rest = LITERAL.findall(text)[0]
     return literal.replace("\\", ""), rest in ("", "$", r"\Z")

@@ -8,7 +8,15 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, Literal
 
-__all__ = ["Running", "current_running"]
+__all__ = ["Running", "current_running", "current_task"]
+
+
+def current_task() -> asyncio.Task[Any]:
+    """Return the task that runs this coroutine."""
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a connection runs in a task")
+    return task
 
 
 class Running:

@@ -24,9 +24,10 @@ R = TypeVar("R")
 async def run_sync(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run sync code in a worker thread and return what it returns.
 
-    Below a sync caller that waits in `async_to_sync`, it runs on that caller's thread: same database
-    connection, same transaction, and no deadlock however small the pool is. When the awaiting call is
-    cancelled, a thread that has begun runs on, and keeps its place in the pool until it ends.
+    Below a sync caller that waits in `async_to_sync`, it runs on that caller's thread: same
+    database connection, same transaction, and no deadlock however small the pool is. When the
+    awaiting call is cancelled, a thread that has begun runs on, and keeps its place in the pool
+    until it ends.
 
     Raises:
         RuntimeError: The code raised StopIteration, which no future can carry.
@@ -47,8 +48,8 @@ async def run_sync(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwarg
 async def close_old_async_connections() -> None:
     """Let go of database connections that broke or are old, in the thread that the async ORM uses.
 
-    Channels does this before every message, at 90 µs; but without it, a connection that the database dropped
-    would never heal.
+    Channels does this before every message, at 90 µs; but without it, a connection that the
+    database dropped would never heal.
     """
     await sync_to_async(close_old_connections)()
 
@@ -64,7 +65,7 @@ class _Nested(SyncToAsync[P, R]):
 
     def thread_handler(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().thread_handler(*args, **kwargs)
+            return super().thread_handler(*args, **kwargs)  # type: ignore[no-untyped-call]  # asgiref's
         except StopIteration as error:
             raise RuntimeError("sync code raised StopIteration") from error
 

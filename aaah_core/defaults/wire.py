@@ -1,8 +1,8 @@
-"""The wire `aaah`: the shape of requests, replies and events on the seed's page.
+"""The wire `aaah`: requests, replies and events as the seed of this project has them.
 
-    → {"action": "retrieve", "route": "books/5/", "data": …, "request_id": …, …parameters}
-    ← {"errors": [], "data": {…}, "action": "retrieve", "route": "books/5/", "status": 200}
-    ← {"event": "name", "data": …, "status": 200}
+A request is ``{"action": …, "route": …, "data": …, "request_id": …, …parameters}``, a reply is
+``{"errors": [], "data": …, "action": …, "route": …, "status": 200}`` with the `request_id` if one
+was sent, an event is ``{"event": …, "data": …, "status": 200}``.
 """
 
 from __future__ import annotations

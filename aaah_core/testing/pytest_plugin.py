@@ -15,7 +15,7 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Item) -> Generator[None, Any, Any]:
-    """Lend the connections that are in a transaction (the `db` mark, a `TestCase`) to the workers."""
+    """Lend the connections that are in a transaction (as with the `db` mark) to the workers."""
     open_connections = _open_connections()
     if not open_connections:
         return (yield)

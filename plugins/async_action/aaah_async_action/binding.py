@@ -10,8 +10,7 @@ from typing import Any, get_type_hints
 
 from aaah_async_action.conversion import as_key, as_sent, converter
 from aaah_async_action.schema import has_duration, params_schema, returns_schema, type_schema
-from aaah_core.errors import ConfigurationError, ValidationError
-from aaah_core.messages import MISSING, Call
+from aaah_core import MISSING, Call, ConfigurationError, ValidationError
 
 __all__ = ["Binding", "Parameter", "compile_binding"]
 

@@ -6,10 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aaah_async_action.decorators import Options
-from aaah_core import apublish, group_name, publish
+from aaah_core import MISSING, Call, ConfigurationError, Reply, apublish, group_name, publish
 from aaah_core.dispatch import to_reply
-from aaah_core.errors import ConfigurationError
-from aaah_core.messages import MISSING, Call, Reply
 
 __all__ = ["broadcasting", "broadcasting_sync"]
 
@@ -70,25 +68,23 @@ def _groups(handler: Any, call: Call, options: Options) -> Sequence[str]:
         return (options.group,)
     lookups = getattr(handler, "group_send_lookup_kwargs", None)
     lookups = lookups or getattr(call.consumer, "group_send_lookup_kwargs", None)
-    if lookups:
-        names = (lookups,) if isinstance(lookups, str) else lookups
-        return [group_name(name, _captured(handler, name)) for name in names]
-    if groups := getattr(call.consumer, "groups", None):
+    groups = _looked_up(handler, lookups) if lookups else getattr(call.consumer, "groups", None)
+    if groups:
         return tuple(groups)
+    where = f"The action {options.name!r} of {type(handler).__qualname__} broadcasts to no group."
+    if lookups:
+        raise ConfigurationError(
+            f"{where} group_send_lookup_kwargs is {lookups!r}, and neither the route nor the URL "
+            f"of the consumer captures that. Capture it in one of them, or correct the name."
+        )
     raise ConfigurationError(
-        f"The action {options.name!r} of {type(handler).__qualname__} broadcasts, and has no "
-        f"group. Set group= in @async_action, group_send_lookup_kwargs on the handler or its "
+        f"{where} Set group= in @async_action, group_send_lookup_kwargs on the handler or its "
         f"consumer, or groups on the consumer."
     )
 
 
-def _captured(handler: Any, name: str) -> Any:
+def _looked_up(handler: Any, lookups: str | Sequence[str]) -> list[str]:
     url = handler.scope.get("url_route", {}).get("kwargs", {})
-    for captured in (handler.kwargs, url):
-        if name in captured:
-            return captured[name]
-    raise ConfigurationError(
-        f"group_send_lookup_kwargs for {type(handler).__qualname__} names {name!r}, which neither "
-        f"the route nor the URL of the consumer captures. Capture it in one of them, or correct "
-        f"the name."
-    )
+    captured = {**url, **handler.kwargs}
+    names = (lookups,) if isinstance(lookups, str) else lookups
+    return [group_name(name, captured[name]) for name in names if name in captured]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from aaah_core.errors import ValidationError
+from aaah_core import ValidationError
 
 __all__ = ["as_key", "as_sent", "converter"]
 

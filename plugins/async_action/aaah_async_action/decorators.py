@@ -11,9 +11,7 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeVar, get_args, overloa
 
 from django.db import transaction
 
-from aaah_core.errors import ConfigurationError
-from aaah_core.interfaces import ACTION_MARK
-from aaah_core.workers import run_sync
+from aaah_core import ACTION_MARK, ConfigurationError, run_sync
 
 __all__ = ["Marked", "Mode", "Options", "async_action", "marked"]
 

@@ -11,13 +11,10 @@ from django.db import connections, transaction
 from aaah_async_action.binding import Binding, compile_binding
 from aaah_async_action.broadcast import broadcasting, broadcasting_sync
 from aaah_async_action.decorators import Marked, marked
-from aaah_core.errors import ConfigurationError
-from aaah_core.hookspecs import hookimpl
-from aaah_core.interfaces import Action
-from aaah_core.messages import Call
+from aaah_core import Action, Call, ConfigurationError, hookimpl
 
 if TYPE_CHECKING:
-    from aaah_core.handlers import AsyncActionHandler
+    from aaah_core import AsyncActionHandler
 
 __all__ = ["aaah_actions"]
 

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from aaah_core.messages import Reply
+from aaah_core import Reply
 
 __all__ = ["has_duration", "params_schema", "returns_schema", "type_schema"]
 

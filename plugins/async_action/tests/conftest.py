@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from aaah_async_action.plugin import aaah_actions
-from aaah_core.messages import MISSING, Call
-from aaah_core.workers import run_sync
+from aaah_core import MISSING, Call, run_sync
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from aaah_async_action.decorators import async_action
 from aaah_async_action.plugin import aaah_actions
-from aaah_core.errors import ValidationError
-from aaah_core.handlers import AsyncActionHandler
-from aaah_core.messages import Call
+from aaah_core import AsyncActionHandler, Call, ValidationError
 
 
 class Handler(AsyncActionHandler):

@@ -8,10 +8,7 @@ import pytest
 
 from aaah_async_action import broadcast
 from aaah_async_action.decorators import async_action
-from aaah_core import group_name
-from aaah_core.errors import ConfigurationError
-from aaah_core.handlers import AsyncActionHandler
-from aaah_core.messages import Call, Reply
+from aaah_core import AsyncActionHandler, Call, ConfigurationError, Reply, group_name
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +111,14 @@ async def test_several_names_are_several_groups(run: Any, sent: list[Any]) -> No
     assert [event[1] for event in sent] == [group_name("room", "lobby"), group_name("pk", "5")]
 
 
+async def test_of_several_names_those_that_are_captured_count(run: Any, sent: list[Any]) -> None:
+    class Several(Handler):
+        group_send_lookup_kwargs = ("room", "pk")
+
+    await run(Several, "anywhere", route={"pk": "5"})
+    assert [event[1] for event in sent] == [group_name("pk", "5")]
+
+
 async def test_the_handlers_names_win_over_the_consumers_and_the_option_over_both(
     run: Any, sent: list[Any]
 ) -> None:
@@ -140,7 +145,8 @@ async def test_without_any_group_the_action_does_not_run_and_the_error_says_what
         ran = False
 
     with pytest.raises(
-        ConfigurationError, match=r"'anywhere' of .*Quiet broadcasts, .* Set group= .* groups"
+        ConfigurationError,
+        match=r"'anywhere' of .*Quiet broadcasts to no group\. Set group= .* groups",
     ):
         await run(Quiet, "anywhere", call=call_of("anywhere", groups=[]))
     assert not Quiet.ran
@@ -148,8 +154,8 @@ async def test_without_any_group_the_action_does_not_run_and_the_error_says_what
 
 
 async def test_a_name_that_nothing_captures_is_an_error_that_says_so(run: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"Lookup names 'room', which neither"):
-        await run(Lookup, "anywhere", call=call_of("anywhere"))
+    with pytest.raises(ConfigurationError, match=r"of Lookup .* is 'room', and neither the route"):
+        await run(Lookup, "anywhere", call=call_of("anywhere", groups=["all"]))
 
 
 async def test_publishing_runs_where_the_action_runs(

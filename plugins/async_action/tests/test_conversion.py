@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from aaah_async_action.decorators import async_action
 from aaah_async_action.plugin import aaah_actions
-from aaah_core.errors import ConfigurationError, ValidationError
-from aaah_core.handlers import AsyncActionHandler
+from aaah_core import AsyncActionHandler, ConfigurationError, ValidationError
 
 if TYPE_CHECKING:
     from collections import OrderedDict as Unimported

@@ -9,9 +9,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 from aaah_async_action.decorators import async_action
 from aaah_async_action.plugin import aaah_actions
-from aaah_core.errors import ConfigurationError
-from aaah_core.handlers import AsyncActionHandler
-from aaah_core.interfaces import ACTION_MARK
+from aaah_core import ACTION_MARK, AsyncActionHandler, ConfigurationError
 
 
 class Handler(AsyncActionHandler):

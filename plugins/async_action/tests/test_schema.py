@@ -8,8 +8,7 @@ import msgspec
 
 from aaah_async_action.decorators import async_action
 from aaah_async_action.plugin import aaah_actions
-from aaah_core.handlers import AsyncActionHandler
-from aaah_core.messages import Reply
+from aaah_core import AsyncActionHandler, Reply
 
 
 @dataclass

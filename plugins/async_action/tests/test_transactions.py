@@ -9,7 +9,7 @@ from django.db import connection, connections, transaction
 
 from aaah_async_action import broadcast
 from aaah_async_action.decorators import async_action
-from aaah_core.handlers import AsyncActionHandler
+from aaah_core import AsyncActionHandler, run_sync
 
 # Real commits and rollbacks, on worker threads.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ def atomic_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def names() -> set[str]:
-    return {group.name async for group in Group.objects.all()}
+    return await run_sync(lambda: {group.name for group in Group.objects.all()})
 
 
 async def test_an_atomic_action_that_raises_leaves_nothing_behind(run: Any) -> None:
