@@ -233,7 +233,7 @@ async def _exception_reply(plan: Plan, call: Call, error: BaseException) -> Repl
             continue
         try:
             answer: Any = handler(call, error)
-            reply = await answer if inspect.isawaitable(answer) else answer
+            reply: Reply = await answer if inspect.isawaitable(answer) else answer
         except Exception as raised:  # noqa: BLE001 - a handler's own bug is a 500 like any other
             return bug(call, raised)
         reply.exception = error
@@ -246,7 +246,7 @@ async def _exception_reply(plan: Plan, call: Call, error: BaseException) -> Repl
 def bug(call: Call, error: BaseException) -> Reply:
     """Return the reply to something nobody foresaw, and log it under the same id."""
     error_id = uuid.uuid4().hex[:12]
-    handler = type(call.handler).__qualname__ if call.handler is not None else "(no handler)"
+    handler = type(call.handler).__qualname__
     logger.error("Error %s in action %.100r of %s", error_id, call.action, handler, exc_info=error)
     detail = f"{type(error).__name__}: {error}" if settings.DEBUG else "A server error occurred."
     problem = {"code": "server_error", "detail": detail, "id": error_id}

@@ -43,13 +43,13 @@ async def answer(
     """Run a request and return the frame of its reply; None where there is none to send."""
     if not isinstance(request, list):
         payload = await dispatch.respond(plan, consumer, request, running)
-        return None if payload is None else encode(plan, codec, request, payload)
+        return None if payload is None else encode(plan, codec, consumer, request, payload)
     payloads: list[Any] = []
     for each in request:
         payload = await dispatch.respond(plan, consumer, each, running)
         if payload is not None:
             payloads.append(payload)
-    return encode(plan, codec, None, payloads) if payloads else None
+    return encode(plan, codec, consumer, None, payloads) if payloads else None
 
 
 async def refuse(
@@ -68,10 +68,12 @@ async def refuse(
     return await answer(plan, codec, consumer, refusal)
 
 
-def encode(plan: ConsumerPlan, codec: Codec, request: Any, payload: Any) -> str | bytes:
+def encode(
+    plan: ConsumerPlan, codec: Codec, consumer: AsyncAPIConsumer, request: Any, payload: Any
+) -> str | bytes:
     """Return the frame of a payload; a value that cannot be carried makes it the reply of a bug."""
     try:
         return codec.encode(payload)
     except Exception as error:  # noqa: BLE001 - whatever cannot be encoded is answered too
-        call = request if isinstance(request, Call) else Call(None, None)
+        call = request if isinstance(request, Call) else Call(None, None, handler=consumer)
         return codec.encode(plan.shape(call, dispatch.bug(call, error)))

@@ -61,6 +61,8 @@ def to_plain(value: Any, *, keep_bytes: bool = False) -> Any:
         return _plain(value, keep_bytes, 1)
     except _Refused as refused:
         raise EncodeError(f"{_place(refused.path)}: {refused.reason}") from refused.__cause__
+    except Exception as error:  # a stack that is full, a dict that another thread changes
+        raise EncodeError(f"The payload: reading it raised {error!r}.") from error
 
 
 class _Refused(Exception):
@@ -86,6 +88,10 @@ def _plain(value: Any, keep_bytes: bool, depth: int) -> Any:
         return value
     if kind is float:
         return value if isfinite(value) else None
+    if kind is dict:
+        return _mapping(value.items(), keep_bytes, depth)
+    if kind is list:
+        return _sequence(value, keep_bytes, depth)
     try:
         return _converted(value, keep_bytes, depth)
     except _Refused:

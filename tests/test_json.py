@@ -1,38 +1,48 @@
-"""The JSON codec: what it reads, what it refuses, and that its short way is never a different one."""
+"""The JSON codec: what it reads, what it refuses, and that its short way is never another way."""
 
 from __future__ import annotations
 
 import collections
-import datetime
+import contextlib
+import datetime as dt
 import decimal
 import enum
 import json
 import math
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 from django.utils.functional import lazystr
 from django.utils.safestring import SafeString
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aaah_core.defaults import json as plugin
 from aaah_core.errors import DecodeError, EncodeError
 from aaah_core.interfaces import Codec
-from aaah_core.limits import Limits
+from aaah_core.limits import Limits, check_bounds
 from aaah_core.plain import MAX_DEPTH, to_plain
 
 codec = plugin.JSONCodec()
 limits = Limits()
+many = settings(deadline=None)
 
 
 def refused(frame, limits=limits):
     with pytest.raises(DecodeError) as caught:
         codec.decode(frame, limits)
     return caught.value
+
+
+def status(decode, *arguments):
+    """Return the status of a refusal, or what was decoded."""
+    try:
+        return decode(*arguments)
+    except DecodeError as error:
+        return error.status
 
 
 def nested(levels):
@@ -170,12 +180,11 @@ def test_the_bounds_are_those_of_the_connection():
     assert refused("1" * 30, Limits(digits=30)).status == 400
 
 
+@many
 @given(st.text() | st.binary() | st.text('[]{}",:0123456789eE.-\\u null', max_size=60))
 def test_whatever_arrives_is_read_or_refused(frame):
-    try:
+    with contextlib.suppress(DecodeError):
         codec.decode(frame, limits)
-    except DecodeError as error:
-        assert error.status in {400, 413}
 
 
 jsonable = st.recursive(
@@ -199,6 +208,7 @@ def faults(value):
     return type(value) is int and not -(2**63) <= value < 2**64
 
 
+@many
 @given(jsonable, st.booleans())
 @example({"a": "\0"}, True)
 @example([2**64], False)
@@ -210,6 +220,18 @@ def test_any_json_is_read_as_the_standard_library_reads_it_unless_it_is_refused(
         assert codec.decode(frame, limits) == json.loads(frame)
 
 
+@many
+@given(jsonable, st.integers(0, 4), st.integers(0, 8))
+def test_the_cheap_tests_miss_nothing_that_the_walk_would_find(payload, depth, items):
+    small = Limits(depth=depth, items=items)
+
+    def walk():
+        check_bounds(payload, small)
+        return payload
+
+    assert status(codec.decode, json.dumps(payload), small) == status(walk)
+
+
 # What it writes.
 
 
@@ -217,8 +239,8 @@ class Colour(enum.Enum):
     RED = "red"
     NUMBER = 1
     NONE = None
-    PAIR = (1, datetime.timedelta(seconds=1))
-    DURATION = datetime.timedelta(days=1)
+    PAIR = (1, dt.timedelta(seconds=1))
+    DURATION = dt.timedelta(days=1)
     DECIMAL = decimal.Decimal("1.10")
     NAN = math.nan
     BIG = 2**70
@@ -260,19 +282,19 @@ class Real(float):
     pass
 
 
-class Duration(datetime.timedelta):
+class Duration(dt.timedelta):
     pass
 
 
-class Moment(datetime.datetime):
+class Moment(dt.datetime):
     pass
 
 
-class Day(datetime.date):
+class Day(dt.date):
     pass
 
 
-class Clock(datetime.time):
+class Clock(dt.time):
     pass
 
 
@@ -301,7 +323,9 @@ class Several(set):
     pass
 
 
-Pair = collections.namedtuple("Pair", ["left", "right"])
+class Pair(NamedTuple):
+    left: Any
+    right: Any
 
 
 @dataclass
@@ -309,7 +333,7 @@ class Book:
     title: Any
     price: Any = None
     unset: Any = msgspec.UNSET
-    absent: Any = field(init=False)
+    absent: Any = field(init=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,10 +369,10 @@ def is_hashable(value):
 
 
 offsets = st.timedeltas(
-    min_value=datetime.timedelta(hours=-23, minutes=-59),
-    max_value=datetime.timedelta(hours=23, minutes=59),
-).map(datetime.timezone)
-zones = st.none() | offsets | st.just(datetime.UTC) | st.timezones()
+    min_value=dt.timedelta(hours=-23, minutes=-59),
+    max_value=dt.timedelta(hours=23, minutes=59),
+).map(dt.timezone)
+zones = st.none() | offsets | st.just(dt.UTC) | st.timezones()
 numbers = (
     st.integers()
     | st.sampled_from([2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**18, 10**19, -(10**18)])
@@ -455,11 +479,12 @@ def the_exact_way(payload):
     return msgspec.json.encode(to_plain(payload)).decode()
 
 
+@many
 @given(anything)
 @example({2**70: 1})
 @example({math.nan: math.inf, -math.inf: 1e16, 1e16: 1, True: 2, None: 3})
-@example([Book(Point(datetime.timedelta(microseconds=-1)))])
-@example({datetime.timedelta(1): {Colour.DURATION: 1}})
+@example([Book(Point(dt.timedelta(microseconds=-1)))])
+@example({dt.timedelta(1): {Colour.DURATION: 1}})
 @example(Tagged(other_names=[]))
 @example([{}] * 200)
 @example(["[" * 99, ["]"] * 200])
@@ -467,7 +492,9 @@ def test_what_is_written_is_the_plain_value_and_nothing_else(payload):
     assert outcome(codec.encode, payload) == outcome(the_exact_way, payload)
 
 
-@pytest.mark.parametrize("open_, close", [("[", "]"), ('{"a":', "}")], ids=["lists", "mappings"])
+@pytest.mark.parametrize(
+    ("open_", "close"), [("[", "]"), ('{"a":', "}")], ids=["lists", "mappings"]
+)
 @pytest.mark.parametrize("levels", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 500, 5000])
 def test_depth_is_bounded_the_same_on_both_ways(levels, open_, close):
     payload = 0
@@ -497,6 +524,7 @@ def test_what_nobody_can_encode_is_named_with_its_place():
         codec.encode({"data": {"items": [{"price": 1}, {"price": Stranger()}]}})
 
 
+@many
 @given(jsonable.filter(lambda payload: not faults(payload)))
 def test_what_is_written_can_be_read(payload):
     assert codec.decode(codec.encode(payload), limits) == payload

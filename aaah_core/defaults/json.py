@@ -19,7 +19,8 @@ _write = msgspec.json.Encoder(enc_hook=to_plain).encode
 _MARKS = bytes.maketrans(b"123456789{}", b"000000000[]")
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _LONG = "0" * 19  # the shortest integer that may be outside 64 bits
-_DURATION = re.compile(r'"-?P(0+D)?(T[0.]+S)?"')
+_DEEP = 2 * MAX_DEPTH  # the longest text that cannot be too deep
+_DURATION = re.compile(r'P(?<=["-]P)(0+D)?(T[0.]+S)?"')
 
 
 class JSONCodec(Codec):
@@ -38,9 +39,10 @@ class JSONCodec(Codec):
                 raise too_large("It is nested too deeply, or a number is too long.") from error
             raise DecodeError("The message is not valid JSON.") from error
         text = raw.translate(_MARKS).decode("latin-1")
-        levels = text.count("[")  # at most, as in `members`: what is inside strings counts too
-        members = len(text) > limits.items and levels + text.count(",")
-        if levels > limits.depth or members > limits.items or _LONG in text or rb"\u0000" in raw:
+        levels = text.count("[")  # at most, as in `wide`: what is inside strings counts too
+        deep = levels > limits.depth and _may_be_deep(raw, limits.depth)
+        wide = len(text) > limits.items and levels + text.count(",") > limits.items
+        if deep or wide or _LONG in text or ("\\" in text and rb"\u0000" in raw):
             check_bounds(payload, limits)
         return payload
 
@@ -52,14 +54,14 @@ class JSONCodec(Codec):
             return _write(to_plain(payload)).decode()
         text = raw.translate(_MARKS).decode("latin-1")
         odd = _LONG in text or ("P" in text and _DURATION.search(text))
-        deep = text.count("[") > MAX_DEPTH and _may_be_deep(raw)
+        deep = len(raw) > _DEEP and text.count("[") > MAX_DEPTH and _may_be_deep(raw, MAX_DEPTH)
         return (_write(to_plain(payload)) if odd or deep else raw).decode()
 
 
-def _may_be_deep(raw: bytes) -> bool:
+def _may_be_deep(raw: bytes, depth: int) -> bool:
     brackets = raw.translate(_MARKS, _NO_BRACKET)
-    for _ in range(MAX_DEPTH):
-        brackets = brackets.replace(b"[]", b"")  # one level a round
+    while depth and b"[]" in brackets:
+        brackets, depth = brackets.replace(b"[]", b""), depth - 1  # one level a round
     return bool(brackets)
 
 

@@ -56,7 +56,8 @@ class Marked:
 
 def marked(attribute: Any) -> Marked | None:
     """Return what `@async_action` left on a class's attribute, or None."""
-    return getattr(attribute, _MARKED, None)
+    mark = getattr(attribute, _MARKED, None)
+    return mark if isinstance(mark, Marked) else None
 
 
 class _Decorator(Protocol):

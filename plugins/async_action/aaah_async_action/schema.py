@@ -11,8 +11,6 @@ from aaah_core import Reply
 
 __all__ = ["has_duration", "params_schema", "returns_schema", "type_schema"]
 
-_REF = "#/$defs/{name}"
-
 
 def params_schema(types: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
     """Return the schema of an object with a property for each parameter.
@@ -22,7 +20,7 @@ def params_schema(types: Mapping[str, Any], required: Sequence[str]) -> dict[str
         required: The parameters without a default.
     """
     schemas, components = msgspec.json.schema_components(
-        types.values(), schema_hook=_object, ref_template=_REF
+        types.values(), schema_hook=_object, ref_template="#/$defs/{name}"
     )
     properties = dict(zip(types, schemas, strict=True))
     schema: dict[str, Any] = {"type": "object", "properties": properties, "required": [*required]}
@@ -50,7 +48,7 @@ def type_schema(annotation: Any) -> dict[str, Any]:
     Raises:
         TypeError: msgspec cannot convert to it.
     """
-    return msgspec.json.schema(annotation, schema_hook=_object, ref_template=_REF)
+    return msgspec.json.schema(annotation, schema_hook=_object)
 
 
 def has_duration(schema: Any) -> bool:

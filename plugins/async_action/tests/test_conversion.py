@@ -118,7 +118,7 @@ CONVERTED = [
     (Timed, {"pause": 2}, Timed(timedelta(seconds=2))),
     (Colour, "red", Colour.RED),
     (Level, 1, Level.LOW),
-    (Literal["a", 1], 1, 1),
+    (Literal["a", "b"], "a", "a"),
     (Item, {"price": 1}, Item(1)),
     (Item, {"price": 1, "more": 2}, Item(1)),
     (Filter, {"year": 1, "more": 2}, {"year": 1}),
@@ -216,7 +216,6 @@ PLACES = [
     (tuple[int, str], [1, 2], ["value", 1]),
     (set[Any], [[]], ["value"]),
     (Timed, {"pause": math.inf}, ["value", "pause"]),
-    (float, 10**400, ["value"]),
 ]
 
 
@@ -314,7 +313,12 @@ def test_a_return_annotation_that_cannot_be_resolved_is_no_error() -> None:
 ANNOTATIONS = [annotation for annotation, _, _ in CONVERTED]
 HANDLERS = [handler_of(annotation) for annotation in ANNOTATIONS]
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text()
+    | st.binary(),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(

@@ -249,6 +249,17 @@ async def test_a_decorator_below_is_part_of_the_action(run: Any) -> None:
     assert await run(Wrapped, "show", route={"pk": "5"}) == ("wrapped", 5)
 
 
+def test_an_attribute_that_has_every_attribute_is_no_action() -> None:
+    class Obliging:
+        def __getattr__(self, name: str) -> str:
+            return name
+
+    class Holder(AsyncActionHandler):
+        helper = Obliging()
+
+    assert aaah_actions(Holder) == {}
+
+
 def test_a_method_without_self_is_refused() -> None:
     class Bad(AsyncActionHandler):
         @async_action

@@ -1,0 +1,290 @@
+"""The MessagePack codec: what it reads, what it refuses, and that it says what JSON says."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime as dt
+import decimal
+import enum
+import math
+import struct
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from aaah_core.defaults.json import JSONCodec
+from aaah_core.errors import DecodeError, EncodeError
+from aaah_core.interfaces import Codec
+from aaah_core.limits import Limits
+from aaah_core.plain import MAX_DEPTH, to_plain
+from aaah_msgpack import plugin
+from aaah_msgpack.codec import MessagePackCodec
+
+codec = MessagePackCodec()
+json = JSONCodec()
+limits = Limits()
+many = settings(deadline=None)
+
+
+def refused(frame, limits=limits):
+    with pytest.raises(DecodeError) as caught:
+        codec.decode(frame, limits)
+    return caught.value
+
+
+# What it reads.
+
+
+@pytest.mark.parametrize(
+    ("frame", "payload"),
+    [
+        (b"\x81\xa6action\xa4list", {"action": "list"}),
+        (b"\xc0", None),
+        (b"\x93\xc3\xc2\x07", [True, False, 7]),
+        (b"\xcf" + b"\xff" * 8, 2**64 - 1),
+        (b"\xd3\x80" + b"\0" * 7, -(2**63)),
+        (b"\xcb" + struct.pack(">d", 1.5), 1.5),
+        (b"\xa2\xc3\xa9", "é"),
+        (b"\xc4\x02\0\xff", b"\0\xff"),
+        (b"\x82\xa1a\x01\xa1a\x02", {"a": 2}),
+        (b"\x91" * 32 + b"\xc0", None),
+        (b"\xdc\x27\x10" + b"\x00" * 10_000, [0] * 10_000),
+    ],
+    ids=range(11),
+)
+def test_messagepack_is_read(frame, payload):
+    decoded = codec.decode(frame, limits)
+    if payload is None:
+        while isinstance(decoded, list):
+            [decoded] = decoded
+    assert decoded == payload
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\x81\xa6action",
+        b"\x81\xa6action\xa4list\0",
+        b"\x90" * 1_048_576,
+        b"\x80" * 1_048_576,
+        b"\xc1",
+        b'{"action": "list"}',
+        '{"action": "list"}',
+        "",
+        b"\xa1\xff",
+        b"\xa3\xed\xa0\x80",
+        b"\x81\x01\x02",
+        b"\x81\xc0\x02",
+        b"\x81\x90\x02",
+        b"\x81\x80\x02",
+        b"\x81\xc4\x01a\x02",
+        b"\x81\xd4\x05a\x02",
+        b"\xd4\x05a",
+        b"\xc7\x00\x05",
+        b"\xc7\x00\xff",
+        b"\xd6\xff\0\0\0\0",
+        b"\xd7\xff" + b"\0" * 8,
+        b"\xd7\xff" + b"\xff" * 8,
+        b"\xc7\x0c\xff" + b"\0" * 12,
+        b"\xc7\x0c\xff" + b"\xff" * 12,
+        b"\xc7\x05\xff" + b"\0" * 5,
+        b"\xc9\xff\xff\xff\xff\x05",
+        b"\xcb" + struct.pack(">d", math.nan),
+        b"\xca" + struct.pack(">f", math.inf),
+        b"\xcb" + struct.pack(">d", -math.inf),
+        b"\xa1\0",
+        b"\x81\xa1\0\x01",
+    ],
+    ids=range(32),
+)
+def test_what_is_unreadable_or_no_json_value_is_a_400(frame):
+    error = refused(frame)
+    assert (error.status, error.code) == (400, "unreadable")
+
+
+def test_a_value_that_may_not_be_is_named_with_its_place():
+    error = refused(msgpack.packb({"data": [{"ratio": math.nan}]}))
+    assert error.errors[0]["field"] == ["data", 0, "ratio"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\x91" * 33 + b"\xc0",
+        b"\x91" * 64 + b"\xc0",
+        b"\x91" * 500 + b"\xc0",
+        b"\x91" * 1_100 + b"\xc0",
+        b"\x91" * 100_000,
+        b"\x81" * 100_000,
+        b"\x81\xa1a" * 33 + b"\xc0",
+        b"\xdd\xff\xff\xff\xff",
+        b"\xdf\xff\xff\xff\xff",
+        b"\xdc\x27\x11" + b"\x00" * 10_001,
+        b"\x92" + (b"\xdc\x27\x0f" + b"\x00" * 9_999) * 2,
+        msgpack.packb({str(n): n for n in range(10_001)}),
+    ],
+    ids=range(12),
+)
+def test_what_passes_a_bound_is_a_413(frame):
+    error = refused(frame)
+    assert (error.status, error.code) == (413, "too_large")
+
+
+@pytest.mark.parametrize("header", [b"\xdb", b"\xc6"], ids=["text", "bytes"])
+def test_a_length_that_the_frame_does_not_have_is_refused_at_once(header):
+    assert refused(header + b"\xff" * 4).status in {400, 413}
+
+
+def test_the_bounds_are_those_of_the_connection():
+    assert refused(msgpack.packb("four"), Limits(frame_bytes=3)).status == 413
+    assert refused(msgpack.packb(b"four"), Limits(frame_bytes=3)).status == 413
+    assert refused(msgpack.packb([1, 2, 3]), Limits(items=2)).status == 413
+    assert refused(msgpack.packb([[1, 2], [3]]), Limits(items=4)).status == 413
+    assert refused(msgpack.packb([[]]), Limits(depth=1)).status == 413
+
+
+wild = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text()
+    | st.binary() | st.builds(msgpack.ExtType, st.integers(0, 127), st.binary())
+    | st.builds(msgpack.Timestamp, st.integers(0, 2**33)),
+    lambda inner: st.lists(inner)
+    | st.dictionaries(st.text() | st.binary() | st.integers(0, 9), inner),
+)  # fmt: skip
+
+
+@many
+@given(st.binary())
+def test_whatever_bytes_arrive_are_read_or_refused(frame):
+    with contextlib.suppress(DecodeError):
+        codec.decode(frame, limits)
+
+
+@many
+@given(wild, st.integers(0, 200), st.binary(max_size=3))
+def test_a_damaged_frame_is_read_or_refused(payload, place, damage):
+    frame = bytearray(msgpack.packb(payload))
+    frame[place : place + len(damage)] = damage
+    with contextlib.suppress(DecodeError):
+        codec.decode(bytes(frame), limits)
+
+
+@many
+@given(wild)
+def test_what_is_read_is_what_json_could_have_sent_and_bytes(payload):
+    try:
+        decoded = codec.decode(msgpack.packb(payload), limits)
+    except DecodeError:
+        return
+    assert to_plain(decoded, keep_bytes=True) == decoded == payload
+
+
+# What it writes.
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    DURATION = dt.timedelta(days=1)
+
+
+@dataclass
+class Book:
+    title: Any
+
+
+def without_bytes(value):
+    """Return a payload of MessagePack as JSON has it."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, list):
+        return [without_bytes(item) for item in value]
+    if isinstance(value, dict):
+        return {key: without_bytes(item) for key, item in value.items()}
+    return value
+
+
+words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+keys = (
+    words | st.integers(0, 9) | st.booleans() | st.none() | st.floats() | st.uuids() | st.dates()
+    | st.decimals(allow_nan=False) | st.sampled_from(Colour) | st.binary(max_size=4)
+)  # fmt: skip
+leaves = (
+    keys
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.datetimes(timezones=st.none() | st.timezones())
+    | st.times()
+    | st.timedeltas()
+    | st.binary().map(bytearray)
+    | st.binary().map(memoryview)
+)
+payloads = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner)
+        | st.frozensets(keys, max_size=3)
+        | st.dictionaries(keys, inner, max_size=4)
+        | st.builds(Book, inner)
+    ),
+)
+
+
+@many
+@given(payloads)
+@example({1: "first", "1": "last"})
+@example([decimal.Decimal("NaN"), math.nan, uuid.UUID(int=1), {1, 2}, Colour.DURATION])
+def test_a_client_of_either_codec_gets_the_same(payload):
+    packed = codec.decode(codec.encode(payload), limits)
+    assert without_bytes(packed) == json.decode(json.encode(payload), limits)
+    assert packed == to_plain(payload, keep_bytes=True)
+
+
+@pytest.mark.parametrize("value", [b"\0\xff", bytearray(b"\0\xff"), memoryview(b"\0\xff")])
+def test_bytes_go_out_as_bin(value):
+    assert codec.encode(value) == b"\xc4\x02\0\xff"
+
+
+def test_text_that_goes_out_is_text():
+    assert codec.encode("x" * 40) == b"\xd9\x28" + b"x" * 40
+
+
+@pytest.mark.parametrize("value", [object(), 2**64, "\ud800", {(1,): 2}, msgpack.Timestamp(1)])
+def test_what_nobody_can_encode_is_named_with_its_place(value):
+    with pytest.raises(EncodeError, match=r"^data\[1\]"):
+        codec.encode({"data": [0, value]})
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 5_000])
+def test_what_is_too_deep_is_an_encode_error(levels):
+    payload: Any = []
+    for _ in range(levels):
+        payload = [payload]
+    with pytest.raises(EncodeError):
+        codec.encode(payload)
+
+
+# The plugin.
+
+
+def test_the_plugin_offers_messagepack_in_binary_frames():
+    [offered] = plugin.aaah_codecs()
+    assert isinstance(offered, Codec)
+    assert (offered.name, offered.frame) == ("msgpack", "bytes")
+    assert offered.subprotocol == "aaah.msgpack"
+
+
+def test_the_plugin_answers_for_codecs_and_for_nothing_else():
+    assert [name for name in vars(plugin) if name.startswith("aaah_")] == ["aaah_codecs"]
+
+
+def test_the_hook_module_does_not_load_msgpack():
+    code = "import sys, aaah_msgpack.plugin; sys.exit('msgpack' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
