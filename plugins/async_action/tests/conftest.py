@@ -6,9 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from aaah_async_action.plugin import aaah_actions
 from aaah_core import MISSING, Call, run_sync
+
+# A busy machine is no counter-example.
+settings.register_profile("aaah", deadline=None)
+settings.load_profile("aaah")
 
 
 @pytest.fixture(scope="session")
