@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from django.conf import settings as django_settings
@@ -38,7 +38,7 @@ class Settings:
     #: The fields of `Limits` that differ from the defaults.
     LIMITS: dict[str, Any] = field(default_factory=dict)
     #: How many threads run sync code.
-    SYNC_WORKERS: int = 16
+    SYNC_WORKERS: Annotated[int, msgspec.Meta(ge=1)] = 16
 
 
 @cache
@@ -49,7 +49,7 @@ def current() -> Settings:
     Raises:
         ConfigurationError: An unknown key, or a value of the wrong type.
     """
-    values = dict(getattr(django_settings, "AAAH", {}))
+    values = dict(mapping(getattr(django_settings, "AAAH", {}), "AAAH"))
     for key in ("PLUGINS", "DISABLED_PLUGINS"):
         if (text := os.environ.get(f"AAAH_{key}")) is not None:
             names = [name.strip() for name in text.split(",") if name.strip()]
@@ -69,15 +69,27 @@ def read(values: Mapping[str, Any], schema: type[T], where: str) -> T:
         ConfigurationError: An unknown key, or a value of the wrong type.
     """
     known = [item.name for item in fields(cast(Any, schema))]
-    for key in values:
+    for key in mapping(values, where):
         if key not in known:
             raise ConfigurationError(
-                f"{where} has no key {key!r}{nearest(key, known)}. It knows: {', '.join(known)}."
+                f"{where} has no key {key!r}{nearest(str(key), known)}. It knows: "
+                f"{', '.join(known)}."
             )
     try:
         return msgspec.convert(values, schema)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{where} is set wrongly: {error}.") from error
+
+
+def mapping(values: Any, where: str) -> Mapping[str, Any]:
+    """Return `values`, or say that `where` is no dict.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(f"{where} is a dict of settings, and not {values!r}.")
+    return values
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -102,6 +114,7 @@ def plugin_settings(name: str, schema: type[T]) -> T:
         schema: A dataclass; its defaults are the plugin's defaults.
     """
     declared[name] = schema
+    read_plugin.cache_clear()
     return cast(T, _PluginSettings(name))
 
 

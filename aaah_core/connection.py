@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ from channels.exceptions import AcceptConnection, DenyConnection
 
 from aaah_core import exchange, watchdog
 from aaah_core.close_codes import CloseCode
-from aaah_core.errors import Busy, RequestError
+from aaah_core.errors import Busy, DeadlineExceeded, RequestError
 from aaah_core.groups import LayerChannel
 from aaah_core.inbox import Inbox, Message, size_of
 from aaah_core.running import Running, current_running, current_task
+from aaah_core.turns import Turns
 from aaah_core.workers import close_old_async_connections, run_sync
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Connection:
         self.codec: Codec
         self.subprotocol: str | None = None
         self.layer = LayerChannel(self)
+        self.turns = Turns()
         self.accepted = False
         #: The code that the connection ended with; None while it lives.
         self.ended: int | None = None
@@ -56,6 +58,7 @@ class Connection:
         self._inbox = Inbox(self._receive, plan.limits, self._left, self._overflow)
         self._calls: set[asyncio.Task[None]] = set()
         self._runnings: set[Running] = set()
+        self._worked = False
         self._unreadable = 0
         self._overflows = 0
         self._contexts = AsyncExitStack()
@@ -81,31 +84,35 @@ class Connection:
         message = await self._receive()
         if message["type"] != "websocket.connect":
             return False
-        codec = self.plan.select_codec(self.scope)
-        if codec is None or not await self._permitted():
-            await self.send({"type": "websocket.close", "code": CloseCode.REFUSED})
+        codec = None
+        permitted = False
+        try:
+            codec = self.plan.select_codec(self.scope)
+            permitted = codec is not None and await self._permitted()
+        except Exception:
+            kind = type(self.consumer).__qualname__
+            logger.exception("%s refuses a connection: what it asked raised", kind)
+        if codec is None or not permitted:
+            await self.close(CloseCode.REFUSED)
             return False
         self.codec = codec
-        if codec.subprotocol in self.scope.get("subprotocols", ()):
+        if codec.subprotocol in (self.scope.get("subprotocols") or ()):
             self.subprotocol = codec.subprotocol
         return True
 
     async def _permitted(self) -> bool:
-        try:
-            for moment in self.plan.connect_guard:
-                ask = (
-                    moment.ask(self.scope, self.consumer)
-                    if moment.awaited
-                    else run_sync(moment.ask, self.scope, self.consumer)
-                )
-                if not await ask:
-                    return False
-        except Exception:
-            logger.exception("A check of %s raised at connect", type(self.consumer).__qualname__)
-            return False
+        for moment in self.plan.connect_guard:
+            ask = (
+                moment.ask(self.scope, self.consumer)
+                if moment.awaited
+                else run_sync(moment.ask, self.scope, self.consumer)
+            )
+            if not await ask:
+                return False
         return True
 
     async def _connect(self) -> None:
+        await self.turns.begin()
         try:
             await self.layer.open()
             try:
@@ -120,7 +127,9 @@ class Connection:
                     await self._contexts.enter_async_context(context(self.consumer))
         except Exception:
             logger.exception("%s could not connect", type(self.consumer).__qualname__)
-            await self.send({"type": "websocket.close", "code": CloseCode.GOING_AWAY})
+            await self.close(CloseCode.GOING_AWAY)
+        finally:
+            self.turns.end()
 
     # The loop.
 
@@ -162,9 +171,6 @@ class Connection:
         self._runnings.add(running)
         try:
             await self._take(message, running)
-        except asyncio.CancelledError:
-            if running.reason != "left":
-                raise
         finally:
             self._runnings.discard(running)
 
@@ -174,13 +180,10 @@ class Connection:
             await self.close(CloseCode.TOO_LARGE)
             return
         self._overflows = 0
+        self._worked = True
         running.start(asyncio.get_running_loop().time(), self.plan.limits.deadline)
         try:
-            if self.layer.turn is None:
-                frame = await self._answer(message, running)
-            else:
-                async with self.layer.turn:
-                    frame = await self._answer(message, running)
+            frame = await self._answer(message, running)
         except asyncio.CancelledError:
             if running.reason != "left" or running.cancelled_by_others:
                 raise
@@ -189,10 +192,12 @@ class Connection:
             running.stop()
         if frame is not None:
             await self.send_frame(frame)
-        if self._unreadable >= self.plan.limits.bad_messages:
+        if self._unreadable > self.plan.limits.bad_messages:
             await self.close(CloseCode.RUBBISH)
         if running.threads:
             await self._outlast_threads(running)
+        if running.cancelled_by_others:
+            raise asyncio.CancelledError  # the action did not let it through
 
     async def _outlast_threads(self, running: Running) -> None:
         # A thread cannot be ended: it counts as the running call until it ends by itself.
@@ -208,6 +213,19 @@ class Connection:
 
     async def _answer(self, message: Message, running: Running) -> str | bytes | None:
         request = self._read(message)
+        try:
+            await self.turns.begin()
+        except asyncio.CancelledError:
+            running.settle()
+            if running.reason != "deadline" or running.cancelled_by_others:
+                raise
+            return await self._reply(exchange.refused(request, DeadlineExceeded), running)
+        try:
+            return await self._reply(request, running)
+        finally:
+            self.turns.end()
+
+    async def _reply(self, request: exchange.Request, running: Running) -> str | bytes | None:
         return await exchange.answer(self.plan, self.codec, self.consumer, request, running)
 
     def _read(self, message: Message) -> exchange.Request:
@@ -224,20 +242,27 @@ class Connection:
         if self._overflows > self.plan.limits.inbox:
             await self.close(CloseCode.OVERLOADED)
             return
-        request = self._read(message)
-        frame = await exchange.refuse(self.plan, self.codec, self.consumer, request, Busy)
+        request = exchange.refused(self._read(message), Busy)
+        frame = await self._reply(request, Running(current_task()))
         if frame is not None:
             await self.send_frame(frame)
 
-    def look(self, now: float) -> None:
-        """See to calls that take long: read ahead for them, and end those over their deadline."""
+    def look(self, now: float) -> bool:
+        """See to calls that take long: read ahead for them, and end those over their deadline.
+
+        Returns:
+            Whether calls ran since the last look.
+        """
         for running in (self._running, *self._runnings):
             if running.since is None:
                 continue
             if running is self._running and now - running.since >= watchdog.INTERVAL:
                 self._inbox.read_ahead()
             if now >= running.until:
-                running.cancel("deadline")
+                running.until = now + CLEANUP  # it may clean up before it is cancelled once more
+                running.cancel(running.reason or "deadline")
+        worked, self._worked = self._worked, False
+        return worked
 
     # To and from the server.
 
@@ -251,6 +276,10 @@ class Connection:
     def _left(self, message: Message) -> None:
         if self.ended is None:
             self.ended = message.get("code", 1005)
+        # Later: the call itself may be what found out, and cannot be cancelled while it runs.
+        asyncio.get_running_loop().call_soon(self._end_call)
+
+    def _end_call(self) -> None:
         if self._running.since is not None:
             self._running.cancel("left")
 
@@ -284,22 +313,23 @@ class Connection:
     async def _clean_up(self, connected: bool) -> None:
         """Leave nothing behind, whatever raises and whoever cancels."""
         self._inbox.close()
-        await self._step("leave its connection contexts", self._contexts.aclose())
-        rest = asyncio.ensure_future(self._clean_up_rest(connected))
-        cancelled = None
-        while not rest.done():
-            try:
-                await asyncio.shield(rest)
-            except asyncio.CancelledError as error:
-                cancelled = error
+        cancelled = await _shielded(self._end_calls())
+        try:
+            # In this task, which entered them.
+            await self._step("leave its connection contexts", self._contexts.aclose())
+        except asyncio.CancelledError as error:
+            cancelled = error
+        cancelled = await _shielded(self._clean_up_rest(connected)) or cancelled
         if cancelled is not None:
             raise cancelled
 
-    async def _clean_up_rest(self, connected: bool) -> None:
+    async def _end_calls(self) -> None:
         for task in self._calls:
             task.cancel()
         if self._calls:
             await self._step("end its calls", asyncio.wait(self._calls))
+
+    async def _clean_up_rest(self, connected: bool) -> None:
         await self._step("leave its groups", self.layer.close())
         if connected:
             await self._step("disconnect", self.consumer.disconnect(self.ended or 1006))
@@ -311,6 +341,18 @@ class Connection:
                 await work
         except Exception:
             logger.exception("%s could not %s", type(self.consumer).__qualname__, what)
+
+
+async def _shielded(work: Coroutine[Any, Any, None]) -> asyncio.CancelledError | None:
+    """Do work to its end, and return the cancel that came meanwhile."""
+    task = asyncio.create_task(work)
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
 
 
 def _too_large(message: Message, limit: int) -> bool:

@@ -31,6 +31,8 @@ _REPLACED = {
     "receive": "write an action, or a codec",
     "receive_json": "write an action, or a request parser",
     "websocket_receive": "write an action, or a codec",
+    "websocket_connect": "write connect()",
+    "websocket_disconnect": "write disconnect()",
     "dispatch": "write a middleware (the hook aaah_middleware)",
 }
 
@@ -115,7 +117,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         """The call that runs now, in this task or thread.
 
         Raises:
-            LookupError: None does, as in `connect()` or an event method.
+            LookupError: None has run yet.
         """
         return _call.get()
 

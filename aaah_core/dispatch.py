@@ -12,7 +12,7 @@ import inspect
 import logging
 import uuid
 from asyncio import CancelledError
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from aaah_core.plan import ConsumerPlan, Plan
     from aaah_core.running import Running
 
-__all__ = ["around", "bug", "find", "innermost", "read", "reject", "respond", "settle", "to_reply"]
+__all__ = ["around", "bug", "find", "innermost", "outermost", "read", "respond", "to_reply"]
 
 logger = logging.getLogger("aaah")
 
@@ -57,29 +57,43 @@ async def respond(
     plan: ConsumerPlan,
     consumer: AsyncAPIConsumer,
     request: Call | Exception,
-    running: Running | None,
+    running: Running,
 ) -> Any:
     """Run one request and return the payload of its reply; None where there is none to send."""
     if isinstance(request, Exception):
-        return await reject(plan, consumer, request)
-    call = request
+        call = getattr(request, "call", None) or Call(None, None)
+        _begin(call, consumer, running)
+        reply = await _reject(plan, call, request)
+    else:
+        call = request
+        _begin(call, consumer, running)
+        try:
+            place, call.handler = await find(plan, call)
+            steps = place.steps.get(call.action)  # type: ignore[arg-type]  # a parsed call has one
+            if steps is None:
+                raise ActionNotFound
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - a resolver's bug is a reply too
+            call.handler = consumer
+            reply = await _reject(plan, call, error)
+        else:
+            reply = await _run(place, steps, call)
+    return _shaped(plan, call, reply) if call.wants_reply else None
+
+
+def _begin(call: Call, consumer: AsyncAPIConsumer, running: Running) -> None:
     call.scope = consumer.scope
     call.consumer = call.handler = consumer
     call._running = running
-    place: Plan = plan
-    try:
-        place, call.handler = await find(plan, call)
-        steps = place.steps.get(call.action)  # type: ignore[arg-type]  # a parsed call has an action
-        if steps is None:
-            raise ActionNotFound
-    except RequestError as error:
-        error.call = call
-        return await reject(plan, consumer, error)
-    except (Exception, CancelledError) as error:  # noqa: BLE001 - a resolver's bug is a reply too
-        reply = await settle(place, call, error)
-    else:
-        reply = await _run(place, steps, call)
-    return plan.shape(call, reply) if call.wants_reply else None
+    consumer.call = call
+
+
+async def _reject(plan: ConsumerPlan, call: Call, error: BaseException) -> Reply:
+    """Return the reply to a request that reached no action, through the consumer's middleware."""
+
+    async def step(call: Call) -> Reply:
+        return await _settle(plan, call, error)
+
+    return await _run(plan, around(plan.rejection, step), call)
 
 
 async def _run(plan: Plan, steps: CallNext, call: Call) -> Reply:
@@ -89,20 +103,14 @@ async def _run(plan: Plan, steps: CallNext, call: Call) -> Reply:
             raise TypeError(f"a middleware returned {type(reply).__name__} and not a Reply")
         return reply
     except (Exception, CancelledError) as error:  # noqa: BLE001 - a middleware's bug is a reply too
-        return await settle(plan, call, error)
+        return await _settle(plan, call, error)
 
 
-async def reject(plan: ConsumerPlan, consumer: AsyncAPIConsumer, error: Exception) -> Any:
-    """Return the payload of the reply to a request that reached no action."""
-    call = getattr(error, "call", None) or Call(None, None)
-    call.scope = consumer.scope
-    call.consumer = call.handler = consumer
-
-    async def step(call: Call) -> Reply:
-        return await settle(plan, call, error)
-
-    reply = await _run(plan, around(plan.rejection, step), call)
-    return plan.shape(call, reply) if call.wants_reply else None
+def _shaped(plan: ConsumerPlan, call: Call, reply: Reply) -> Any:
+    try:
+        return plan.shape(call, reply)
+    except Exception as error:  # noqa: BLE001 - a shaper's bug is a reply too
+        return plan.shape(call, bug(call, error))
 
 
 # From call to handler.
@@ -122,9 +130,6 @@ async def find(plan: Plan, call: Call) -> tuple[Plan, AsyncActionHandler]:
         raise TooLarge("There are too many parameters.")
     rest = route.partition("?")[0]
     handler: AsyncActionHandler = call.consumer
-    if not rest:
-        handler.call = call
-        return plan, handler
     while rest:
         match = await _match(plan, rest, call)
         plan = plan.child(match.handler_class)
@@ -165,6 +170,18 @@ def around(middleware: Sequence[Middleware], call_next: CallNext) -> CallNext:
     return call_next
 
 
+def outermost(action: Action, steps: CallNext) -> CallNext:
+    """Return the whole way of a call to an action; one of mode `none` answers nobody."""
+    if action.mode != "none":
+        return steps
+
+    def silently(call: Call) -> Awaitable[Reply]:
+        call.wants_reply = False
+        return steps(call)
+
+    return silently
+
+
 def _layer(middleware: Middleware, call_next: CallNext) -> CallNext:
     return lambda call: middleware(call, call_next)
 
@@ -178,14 +195,12 @@ def innermost(plan: Plan, action: Action) -> CallNext:
     run = action.run if not (action.sync or guard.blocking) else _in_worker(plan, action)
 
     async def step(call: Call) -> Reply:
-        if action.mode == "none":
-            call.wants_reply = False
         try:
             if guard.awaited and not await guard.allows_on_loop(call.handler, call):
                 raise PermissionDenied
             return to_reply(await run(call.handler, call))
         except (Exception, CancelledError) as error:  # noqa: BLE001 - every outcome is a reply
-            return await settle(plan, call, error)
+            return await _settle(plan, call, error)
 
     return step
 
@@ -206,38 +221,47 @@ def _in_worker(plan: Plan, action: Action) -> Callable[[Any, Call], Any]:
     return run
 
 
-async def settle(plan: Plan, call: Call, error: BaseException) -> Reply:
+async def _settle(plan: Plan, call: Call, error: BaseException) -> Reply:
     """Return the reply to what a call raised.
 
     Raises:
         CancelledError: The client left, or the server stops: the connection is meant too.
     """
-    running = call._running
-    if running is not None:
-        running.settle()
-        if running.reason == "deadline":
-            error = DeadlineExceeded()
+    try:
+        return await _handled(plan, call, _blamed(call, error))
+    except (Exception, CancelledError) as raised:  # noqa: BLE001 - a handler's own bug is a reply too
+        return _unhandled(call, _blamed(call, raised))
+
+
+def _blamed(call: Call, error: BaseException) -> BaseException:
+    """Return what a call failed of; raise what is meant for the connection."""
+    running: Any = call._running  # `_begin` has set it
+    running.settle()
     if isinstance(error, CancelledError) and (
-        running is None or running.cancelled_by_others or running.reason == "left"
+        running.cancelled_by_others or running.reason == "left"
     ):
         raise error
-    return await _exception_reply(plan, call, error)
+    if running.reason == "deadline":
+        return DeadlineExceeded()
+    return error
 
 
-async def _exception_reply(plan: Plan, call: Call, error: BaseException) -> Reply:
+async def _handled(plan: Plan, call: Call, error: BaseException) -> Reply:
     if isinstance(error, DatabaseError):
         await close_old_async_connections()
     for exception_class in type(error).__mro__:
         handler = plan.exception_handlers.get(exception_class)
-        if handler is None:
-            continue
-        try:
+        if handler is not None:
             answer: Any = handler(call, error)
-            reply: Reply = await answer if inspect.isawaitable(answer) else answer
-        except Exception as raised:  # noqa: BLE001 - a handler's own bug is a 500 like any other
-            return bug(call, raised)
-        reply.exception = error
-        return reply
+            reply = await answer if inspect.isawaitable(answer) else answer
+            if not isinstance(reply, Reply):
+                raise TypeError(f"an exception handler returned {type(reply).__name__}, no Reply")
+            reply.exception = error
+            return reply
+    return _unhandled(call, error)
+
+
+def _unhandled(call: Call, error: BaseException) -> Reply:
     if isinstance(error, RequestError):
         return Reply(status=error.status, errors=error.errors, exception=error)
     return bug(call, error)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from django.core import exceptions
 from django.http import Http404
 
-from aaah_core.errors import NotFound, PermissionDenied
+from aaah_core.errors import MalformedRequest, NotFound, PermissionDenied
 from aaah_core.interfaces import ExceptionHandler
 from aaah_core.messages import Reply
 
 __all__ = ["DJANGO_REPLIES"]
 
 #: By exception class, as `aaah_exception_handlers` returns them.
-DJANGO_REPLIES: Mapping[type[Exception], ExceptionHandler] = {
+DJANGO_REPLIES: dict[type[Exception], ExceptionHandler] = {
+    exceptions.BadRequest: lambda call, error: Reply(status=400, errors=MalformedRequest().errors),
+    exceptions.SuspiciousOperation: lambda call, error: Reply(
+        status=400, errors=MalformedRequest().errors
+    ),
     Http404: lambda call, error: Reply(status=404, errors=NotFound().errors),
     exceptions.PermissionDenied: lambda call, error: Reply(
         status=403, errors=PermissionDenied().errors

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from aaah_core.messages import Call, Event
+from aaah_core.running import current_task
 from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
@@ -21,23 +22,22 @@ logger = logging.getLogger("aaah")
 TYPE = "aaah.event"
 
 
-async def deliver(connection: Connection, turn: asyncio.Lock, message: dict[str, Any]) -> None:
+async def deliver(connection: Connection, message: dict[str, Any]) -> None:
     """Give a layer's message to its connection; whatever goes wrong, the connection lives.
 
-    Args:
-        connection: The connection.
-        turn: Held while it is given, so that no action runs beside it.
-        message: The message.
+    Neither `connect()` nor an action runs beside it.
     """
-    if not connection.accepted or connection.ended is not None:
-        return
-    async with turn:
+    async with connection.turns.event():
+        if not connection.accepted or connection.ended is not None:
+            return
         try:
             if message["type"] == TYPE:
                 await _send_event(connection, message)
             else:
                 await _call_method(connection.consumer, message)
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and current_task().cancelling():
+                raise
             kind = type(connection.consumer).__qualname__
             logger.exception("An event of type %.100r failed in %s", message.get("type"), kind)
 
@@ -59,7 +59,7 @@ async def _send_event(connection: Connection, message: dict[str, Any]) -> None:
 
 async def _permitted(connection: Connection, event: Event) -> bool:
     consumer = connection.consumer
-    subscription = Call(None, None, scope=consumer.scope, consumer=consumer, handler=consumer)
+    subscription = Call(event.name, scope=consumer.scope, consumer=consumer, handler=consumer)
     for moments in connection.plan.moments:
         moment = moments["event"]
         if moment is None:

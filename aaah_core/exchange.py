@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from aaah_core.plan import ConsumerPlan
     from aaah_core.running import Running
 
-__all__ = ["Request", "answer", "read", "refuse"]
+__all__ = ["Request", "answer", "read", "refused"]
+
+logger = logging.getLogger("aaah")
 
 #: A call, a batch, or what was wrong with the frame.
 Request: TypeAlias = "Call | Exception | list[Call | RequestError]"
@@ -38,42 +42,71 @@ async def answer(
     codec: Codec,
     consumer: AsyncAPIConsumer,
     request: Request,
-    running: Running | None = None,
+    running: Running,
 ) -> str | bytes | None:
     """Run a request and return the frame of its reply; None where there is none to send."""
-    if not isinstance(request, list):
+    try:
+        if isinstance(request, list):
+            return await _answer_batch(plan, codec, consumer, request, running)
         payload = await dispatch.respond(plan, consumer, request, running)
-        return None if payload is None else encode(plan, codec, consumer, request, payload)
-    payloads: list[Any] = []
-    for each in request:
-        payload = await dispatch.respond(plan, consumer, each, running)
-        if payload is not None:
-            payloads.append(payload)
-    return encode(plan, codec, consumer, None, payloads) if payloads else None
+        return None if payload is None else _encode(plan, codec, consumer, request, payload)
+    except Exception:
+        # A shaper or a codec that cannot even say that it failed.
+        logger.exception("%s cannot reply at all", type(consumer).__qualname__)
+        return None
 
 
-async def refuse(
+async def _answer_batch(
     plan: ConsumerPlan,
     codec: Codec,
     consumer: AsyncAPIConsumer,
-    request: Request,
-    error_class: type[RequestError],
+    batch: list[Call | RequestError],
+    running: Running,
 ) -> str | bytes | None:
-    """Return the frame that refuses every call of a request."""
+    answered: list[tuple[Call | RequestError, Any]] = []
+    for request in batch:
+        running.renew(asyncio.get_running_loop().time(), plan.limits.deadline)
+        payload = await dispatch.respond(plan, consumer, request, running)
+        if payload is not None:
+            answered.append((request, payload))
+    if not answered:
+        return None
+    try:
+        return codec.encode([payload for _, payload in answered])
+    except Exception:  # noqa: BLE001 - one reply that cannot be carried must not cost the others
+        return codec.encode([_carried(plan, codec, consumer, *each) for each in answered])
 
-    def refused(each: Any) -> Any:
-        return error_class(call=each) if isinstance(each, Call) else each
 
-    refusal = list(map(refused, request)) if isinstance(request, list) else refused(request)
-    return await answer(plan, codec, consumer, refusal)
+def _carried(
+    plan: ConsumerPlan, codec: Codec, consumer: AsyncAPIConsumer, request: Any, payload: Any
+) -> Any:
+    try:
+        codec.encode(payload)
+    except Exception as error:  # noqa: BLE001 - as in `_encode`
+        return _bug(plan, consumer, request, error)
+    return payload
 
 
-def encode(
+def refused(request: Request, error_class: type[RequestError]) -> Request:
+    """Return a request that refuses every call of another one."""
+    if isinstance(request, list):
+        return [
+            each if isinstance(each, RequestError) else error_class(call=each) for each in request
+        ]
+    return error_class(call=request) if isinstance(request, Call) else request
+
+
+def _encode(
     plan: ConsumerPlan, codec: Codec, consumer: AsyncAPIConsumer, request: Any, payload: Any
 ) -> str | bytes:
     """Return the frame of a payload; a value that cannot be carried makes it the reply of a bug."""
     try:
         return codec.encode(payload)
     except Exception as error:  # noqa: BLE001 - whatever cannot be encoded is answered too
-        call = request if isinstance(request, Call) else Call(None, None, handler=consumer)
-        return codec.encode(plan.shape(call, dispatch.bug(call, error)))
+        return codec.encode(_bug(plan, consumer, request, error))
+
+
+def _bug(plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Any, error: Exception) -> Any:
+    call = request if isinstance(request, Call) else getattr(request, "call", None)
+    call = call or Call(None, None, handler=consumer)
+    return plan.shape(call, dispatch.bug(call, error))

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
@@ -72,8 +73,6 @@ class LayerChannel:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        #: Held by a call or an event method, so that neither runs beside the other.
-        self.turn: asyncio.Lock | None = None
         self._layer: Any = get_channel_layer(connection.consumer.channel_layer_alias)
         self._name: str | None = None
         self._task: asyncio.Task[None] | None = None
@@ -95,8 +94,7 @@ class LayerChannel:
             consumer = type(self.connection.consumer).__qualname__
             raise ConfigurationError(f"{consumer} uses groups: set CHANNEL_LAYERS.")
         if self._task is None:
-            self.turn = asyncio.Lock()
-            self._task = asyncio.create_task(self._listen(self._name, self.turn))
+            self._task = asyncio.create_task(self._listen(self._name))
         return self._name
 
     async def join_own_groups(self) -> None:
@@ -106,15 +104,15 @@ class LayerChannel:
             self._groups.append(group)
 
     async def close(self) -> None:
-        """Leave the groups and stop listening."""
-        try:
+        """Stop listening and leave the groups, each whatever becomes of the others."""
+        async with AsyncExitStack() as steps:
             for group in self._groups:
-                await self._layer.group_discard(group, self._name)
-        finally:
+                steps.push_async_callback(self._layer.group_discard, group, self._name)
             if self._task is not None:
+                steps.push_async_callback(asyncio.wait, [self._task])
                 self._task.cancel()
 
-    async def _listen(self, name: str, turn: asyncio.Lock) -> None:
+    async def _listen(self, name: str) -> None:
         pause = 0.1
         while True:
             try:
@@ -125,7 +123,7 @@ class LayerChannel:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
                 continue
-            await events.deliver(self.connection, turn, message)
+            await events.deliver(self.connection, message)
 
 
 def _own_groups(consumer: Any) -> Iterator[str]:

@@ -73,8 +73,16 @@ class AsyncActionHandler:
 
     @property
     def user(self) -> Any:
-        """The user of the connection, or None without an authentication middleware."""
+        """The user of the connection, or None without an authentication middleware.
+
+        It is the scope's, so `self.user = self.scope["user"]`, as consumers of Channels have it,
+        changes nothing.
+        """
         return self.scope.get("user")
+
+    @user.setter
+    def user(self, user: Any) -> None:
+        self.scope["user"] = user
 
 
 class AsyncAPIActionHandler(AsyncActionHandler):

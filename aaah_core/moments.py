@@ -46,9 +46,9 @@ def compile_check(check: Check, check_of: Callable[[Any], Check]) -> Moments:
 
 
 def _own(check: Check, name: Name) -> Moment | None:
-    if getattr(type(check), name) is getattr(Check, name):
-        return None
     method = getattr(check, name)
+    if getattr(method, "__func__", None) is getattr(Check, name):
+        return None
     if inspect.iscoroutinefunction(method):
         return Moment(method, awaited=True)
     return Moment(_settled(method), awaited=False)

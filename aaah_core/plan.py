@@ -5,15 +5,15 @@ Nothing here runs on a message, but for a handler that a resolver reaches withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.apps import apps
 
 from aaah_core import conf
-from aaah_core.dispatch import around, innermost
+from aaah_core.dispatch import around, innermost, outermost
 from aaah_core.errors import ConfigurationError, PluginError
 from aaah_core.guards import Guard
 from aaah_core.interfaces import (
@@ -107,10 +107,10 @@ def consumer_plan(consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
     Raises:
         ConfigurationError: Anything that is set up wrongly, in plugins, settings or the class.
     """
+    _require_django(consumer_class)
     registry = current()
     plan = registry.plans.get(consumer_class)
     if plan is None:
-        _require_django(consumer_class)
         registry.raise_problems()
         plan = registry.plans[consumer_class] = _compile_consumer(registry, consumer_class)
     return plan
@@ -123,6 +123,8 @@ def ask(registry: Registry, hook: str, **arguments: Any) -> Iterator[tuple[Plugi
         values = [arguments[name] for name in implementation.argnames]
         try:
             answer = implementation.function(*values)
+            if isinstance(answer, Generator):
+                answer = list(answer)  # its body runs here, where what it raises gets its name
         except ConfigurationError:
             raise
         except Exception as error:
@@ -152,7 +154,7 @@ def _require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
 
 def _compile_consumer(registry: Registry, consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
     plan = ConsumerPlan(registry, consumer_class, None, _limits(consumer_class))
-    plan.wire = consumer_class.wire or conf.current().WIRE
+    plan.wire = consumer_class.wire
     plan.codecs = _codecs(plan, consumer_class)
     plan.parse = _wire(plan, "aaah_request_parser", consumer_class)
     plan.shape = _wire(plan, "aaah_response_shaper", consumer_class)
@@ -170,19 +172,19 @@ def _compile_consumer(registry: Registry, consumer_class: type[AsyncAPIConsumer]
 
 def _limits(consumer_class: type[AsyncAPIConsumer]) -> Limits:
     where = f'AAAH["LIMITS"], with {consumer_class.__qualname__}.limits,'
-    return conf.read({**conf.current().LIMITS, **consumer_class.limits}, Limits, where)
+    own = conf.mapping(consumer_class.limits, f"{consumer_class.__qualname__}.limits")
+    return conf.read({**conf.current().LIMITS, **own}, Limits, where)
 
 
 def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[str, Codec]:
     offered: dict[str, tuple[Plugin, Codec]] = {}
     for plugin, codecs in ask(plan.registry, "aaah_codecs"):
-        for codec in codecs:
-            if not isinstance(codec, Codec):
-                raise _wrong(plugin, "aaah_codecs", f"{codec!r}, which is no Codec")
+        for codec in _typed(codecs, Iterable, plugin, "aaah_codecs"):
+            _typed(codec, Codec, plugin, "aaah_codecs")
             _once(offered, codec.name, plugin, codec, "The codec")
-    wanted = consumer_class.codecs or conf.current().CODECS
+    wanted: Any = consumer_class.codecs or conf.current().CODECS
     chosen: dict[str, Codec] = {}
-    for entry in (wanted,) if isinstance(wanted, str) else wanted:
+    for entry in (wanted,) if isinstance(wanted, (str, Codec)) else wanted:
         if isinstance(entry, Codec):
             chosen[entry.name] = entry
         elif entry in offered:
@@ -190,15 +192,23 @@ def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[
             plan.answers.append(Answer("aaah_codecs", entry, plugin))
         else:
             raise ConfigurationError(_no_codec(consumer_class, entry, offered))
+    if not chosen:
+        raise ConfigurationError(f"{consumer_class.__qualname__} has no codec: name one.")
     return chosen
 
 
-def _no_codec(consumer_class: type[Any], name: str, offered: Mapping[str, Any]) -> str:
+def _no_codec(consumer_class: type[Any], name: Any, offered: Mapping[str, Any]) -> str:
     return (
         f"{consumer_class.__qualname__} names the codec {name!r}, and no loaded plugin offers it"
-        f"{conf.nearest(name, offered)}. Offered: {', '.join(offered)}. If its plugin is not "
+        f"{conf.nearest(str(name), offered)}. Offered: {', '.join(offered)}. If its plugin is not "
         f"installed: pip install aaah-{name}"
     )
+
+
+def _typed(answer: Any, kind: type[Any], plugin: Plugin, hook: str) -> Any:
+    if not isinstance(answer, kind):
+        raise _wrong(plugin, hook, f"{answer!r}, which is no {kind.__name__}")
+    return answer
 
 
 def _once(
@@ -245,6 +255,11 @@ def _compile_child(parent: Plan, handler_class: type[AsyncActionHandler]) -> Pla
                 f"again: break the circle."
             )
         ancestor = ancestor.parent
+    if hasattr(handler_class, "as_asgi"):
+        raise ConfigurationError(
+            f"The routes of {parent.handler_class.__qualname__} lead to the consumer "
+            f"{handler_class.__qualname__}, which owns a socket: route to a handler."
+        )
     plan = Plan(parent.registry, handler_class, parent, parent.limits)
     _compile_handler(plan)
     return plan
@@ -257,13 +272,14 @@ def _compile_handler(plan: Plan) -> None:
     plan.object_guard = _guard(plan, "object")
     hook = "aaah_exception_handlers"
     for plugin, handlers in ask(plan.registry, hook, handler_class=handler_class):
-        for exception_class, handler in handlers.items():
+        for exception_class, handler in _typed(handlers, Mapping, plugin, hook).items():
+            name = _typed(exception_class, type, plugin, hook).__name__
             plan.exception_handlers.setdefault(
-                exception_class, _callable(handler, plan, plugin, hook, exception_class.__name__)
+                exception_class, _callable(handler, plan, plugin, hook, name)
             )
     plan.actions = _actions(plan)
     plan.steps = {
-        name: around(_middleware(plan, action), innermost(plan, action))
+        name: outermost(action, around(_middleware(plan, action), innermost(plan, action)))
         for name, action in plan.actions.items()
     }
     plan.resolvers = tuple(
@@ -282,11 +298,9 @@ def _moments(plan: Plan) -> list[Moments]:
         hook = "aaah_permission_check"
         arguments = {"handler_class": handler_class, "permission": permission}
         for plugin, check in ask(plan.registry, hook, **arguments):
-            if not isinstance(check, Check):
-                raise _wrong(plugin, hook, f"{check!r}, which is no Check")
             subject = getattr(permission, "__name__", repr(permission))
             plan.answers.append(Answer(hook, subject, plugin))
-            return check
+            return cast(Check, _typed(check, Check, plugin, hook))
         raise ConfigurationError(
             f"permission_classes of {handler_class.__qualname__} has {permission!r}, and no loaded "
             f"plugin knows what it is. Install or enable the plugin it belongs to."
@@ -311,9 +325,8 @@ def _actions(plan: Plan) -> dict[str, Action]:
     handler_class, hook = plan.handler_class, "aaah_actions"
     taken: dict[str, tuple[Plugin, Action]] = {}
     for plugin, actions in ask(plan.registry, hook, handler_class=handler_class):
-        for name, action in actions.items():
-            if not isinstance(action, Action):
-                raise _wrong(plugin, hook, f"{action!r}, which is no Action")
+        for name, action in _typed(actions, Mapping, plugin, hook).items():
+            _typed(action, Action, plugin, hook)
             _once(taken, name, plugin, action, f"The action of {handler_class.__qualname__}")
             plan.answers.append(Answer(hook, name, plugin))
     _require_collected(handler_class, taken)

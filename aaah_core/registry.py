@@ -38,6 +38,8 @@ class Plugin:
     hooks: list[str] = field(default_factory=list)
     state: Literal["loaded", "disabled", "broken"] = "loaded"
     error: str | None = None
+    #: As its distribution declares it, `name = module`.
+    entry_point: str = ""
 
     def __str__(self) -> str:
         return f"Plugin {self.name!r} ({self.distribution} {self.version})"
@@ -74,9 +76,9 @@ class Registry:
         try:
             record.hooks = _verified_hooks(self.manager, module)
             self.manager.register(module, record.name)
-        except (ValueError, pluggy.PluginValidationError) as error:
-            if self.manager.has_plugin(record.name):
-                self.manager.unregister(name=record.name)
+        except Exception as error:  # noqa: BLE001 - looking at a stranger's module may raise anything
+            if self.manager.get_plugin(record.name) is module:
+                self.manager.unregister(module)
             _break(record, str(error), "mend the plugin, or disable it")
 
 
@@ -95,13 +97,15 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
     except ConfigurationError as error:
         registry.errors.append(str(error))
         settings = conf.Settings()
-    found = _find(registry, names)
+    installed = _installed()
+    wanted = _wanted(registry, installed, names)
+    order = [name for name in _order(registry, list(installed), settings) if name in wanted]
     loaded: list[tuple[Plugin, Any]] = []
-    for name in _order(registry, list(found), settings):
-        record, entry_point = found[name]
+    for name in dict.fromkeys([*order, *wanted]):
+        record, entry_point = installed[name]
         registry.plugins[name] = record
-        if name in settings.DISABLED_PLUGINS:
-            record.state = "disabled"
+        if name in settings.DISABLED_PLUGINS or name not in order:
+            record.state, record.error = "disabled", None
         elif record.state == "loaded" and (module := _load(record, entry_point)) is not None:
             loaded.append((record, module))
     for name, plugin in (objects or {}).items():
@@ -110,7 +114,7 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
     # pluggy calls the last registered first.
     for record, module in reversed(loaded):
         registry.add(record, module)
-    _check_settings(registry, settings)
+    _check_settings(registry, settings, installed)
     return registry
 
 
@@ -118,31 +122,37 @@ def _origin(plugin: Any) -> str:
     return str(getattr(plugin, "__module__", None) or getattr(plugin, "__name__", "unknown"))
 
 
-def _find(
-    registry: Registry, names: Iterable[str] | None
-) -> dict[str, tuple[Plugin, importlib_metadata.EntryPoint]]:
+def _installed() -> dict[str, tuple[Plugin, importlib_metadata.EntryPoint]]:
     by_name: dict[str, list[importlib_metadata.EntryPoint]] = defaultdict(list)
     for entry_point in importlib_metadata.entry_points(group=hookspecs.PROJECT):
         by_name[entry_point.name].append(entry_point)
-    found = {}
+    installed = {}
     for name, entry_points in sorted(by_name.items()):
         records = [_record(entry_point) for entry_point in entry_points]
-        if names is not None and name not in names and records[0].distribution != CORE:
-            continue
         if len(records) > 1:
             both = " and ".join(f"{each.distribution} {each.version}" for each in records)
             _break(records[0], f"{both} both offer a plugin of this name", "uninstall one")
-        found[name] = records[0], entry_points[0]
-    for name in set(names or ()) - set(found):
-        registry.errors.append(f"No plugin {name!r} is installed{conf.nearest(name, found)}.")
-    return found
+        installed[name] = records[0], entry_points[0]
+    return installed
+
+
+def _wanted(
+    registry: Registry, installed: dict[str, Any], names: Iterable[str] | None
+) -> list[str]:
+    if names is None:
+        return list(installed)
+    for name in set(names) - set(installed):
+        registry.errors.append(f"No plugin {name!r} is installed{conf.nearest(name, installed)}.")
+    return [name for name in installed if name in names or _is_default(name)]
 
 
 def _record(entry_point: importlib_metadata.EntryPoint) -> Plugin:
+    declared = f"{entry_point.name} = {entry_point.value}"
     distribution = entry_point.dist
     if distribution is None:
-        return Plugin(entry_point.name, "unknown", "0")
-    return Plugin(entry_point.name, distribution.name, distribution.version)
+        return Plugin(entry_point.name, "unknown", "0", entry_point=declared)
+    name, version = distribution.name, distribution.version
+    return Plugin(entry_point.name, name, version, entry_point=declared)
 
 
 def _order(registry: Registry, installed: list[str], settings: conf.Settings) -> list[str]:
@@ -153,14 +163,14 @@ def _order(registry: Registry, installed: list[str], settings: conf.Settings) ->
                     f'AAAH["{key}"] names {name!r}, and no such plugin is installed'
                     f"{conf.nearest(str(name), installed)}. Installed: {', '.join(installed)}."
                 )
-    listed = list(dict.fromkeys(settings.PLUGINS))
+    known = [name for name in settings.PLUGINS if name is ... or name in installed]
+    listed = list(dict.fromkeys(known))
     rest = [name for name in installed if name not in listed]
     if ... not in listed:
         rest = [name for name in rest if _is_default(name)]
         listed.append(...)
     place = listed.index(...)
-    ordered = [*listed[:place], *rest, *listed[place + 1 :]]
-    return [name for name in ordered if name in installed]
+    return [*listed[:place], *rest, *listed[place + 1 :]]
 
 
 def _is_default(name: str) -> bool:
@@ -170,25 +180,21 @@ def _is_default(name: str) -> bool:
 
 def _break(record: Plugin, cause: str, remedy: str) -> None:
     record.state = "broken"
-    record.error = f"{record}: {cause}. To go on, {remedy}."
+    place = f" at the entry point {record.entry_point!r}" if record.entry_point else ""
+    record.error = f"{record}{place}: {cause.rstrip('.')}. To go on, {remedy}."
 
 
 def _load(record: Plugin, entry_point: importlib_metadata.EntryPoint) -> Any:
     disable = f'uninstall {record.distribution}, or add {record.name!r} to AAAH["DISABLED_PLUGINS"]'
-    if wanted := _unmet_core(entry_point):
-        version = importlib_metadata.version(CORE)
-        _break(
-            record,
-            f"it needs {wanted}, and {CORE} {version} is installed",
-            f"install versions that fit, or {disable}",
-        )
-        return None
     try:
+        if wanted := _unmet_core(entry_point):
+            version = importlib_metadata.version(CORE)
+            cause = f"it needs {wanted}, and {CORE} {version} is installed"
+            _break(record, cause, f"install versions that fit, or {disable}")
+            return None
         return entry_point.load()
-    except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything
-        where = f"{entry_point.name} = {entry_point.value}"
-        cause = f"loading its entry point ({where}) raised {type(error).__name__}: {error}"
-        _break(record, cause, disable)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import may raise anything
+        _break(record, f"loading it raised {type(error).__name__}: {error}", disable)
         return None
 
 
@@ -217,11 +223,15 @@ def _verified_hooks(manager: pluggy.PluginManager, module: Any) -> list[str]:
             raise ValueError(f"it implements {name}, which is no hook{conf.nearest(name, known)}")
         elif options["wrapper"] or options["hookwrapper"]:
             raise ValueError(f"{name} is a wrapper; hooks are asked for answers, one by one")
-        elif inspect.iscoroutinefunction(getattr(module, name)):
+        elif _is_async(getattr(module, name)):
             raise ValueError(f"{name} is async; hooks are plain, what they return may be async")
         else:
             hooks.append(name)
     return hooks
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _is_own(module: Any, name: str) -> bool:
@@ -231,51 +241,58 @@ def _is_own(module: Any, name: str) -> bool:
     return not isinstance(module, ModuleType) or function.__module__ == module.__name__
 
 
-def _check_settings(registry: Registry, settings: conf.Settings) -> None:
+def _check_settings(registry: Registry, settings: conf.Settings, installed: Iterable[str]) -> None:
+    plugins = registry.plugins
     for name in settings.PLUGIN_SETTINGS:
-        if name not in registry.plugins:
+        known = {*installed, *plugins}
+        if name not in known:
             registry.errors.append(
                 f'AAAH["PLUGIN_SETTINGS"] has {name!r}, and no such plugin is installed'
-                f"{conf.nearest(name, registry.plugins)}."
+                f"{conf.nearest(name, sorted(known))}."
             )
-        elif registry.plugins[name].state == "loaded" and name not in conf.declared:
+        elif name in plugins and plugins[name].state == "loaded" and name not in conf.declared:
             registry.errors.append(
                 f'AAAH["PLUGIN_SETTINGS"] has {name!r}, and that plugin has no settings.'
             )
     for name in conf.declared:
-        if name in registry.plugins and registry.plugins[name].state == "loaded":
+        if name in plugins and plugins[name].state == "loaded":
             try:
                 conf.read_plugin(name)
-            except ConfigurationError as error:
-                _break(registry.plugins[name], str(error).rstrip("."), "mend the setting")
+            except Exception as error:  # noqa: BLE001 - a stranger's dataclass may raise anything
+                _break(plugins[name], str(error), "mend the setting")
 
 
-_current: Registry | None = None
+_process: Registry | None = None
+#: Registries that stand in for the process's own, the last one first.
+_stand_ins: list[Registry] = []
 
 
 def current() -> Registry:
-    """Return the registry in use, built at the first call."""
-    global _current
-    if _current is None:
-        _current = build()
-    return _current
+    """Return the registry in use; the process's own is built at the first call."""
+    global _process
+    if _stand_ins:
+        return _stand_ins[-1]
+    if _process is None:
+        _process = build()
+    return _process
 
 
 @contextmanager
 def use(registry: Registry) -> Iterator[Registry]:
     """Use another registry for a while: consumers that are compiled within are compiled with it."""
-    global _current
-    before, _current = _current, registry
+    _stand_ins.append(registry)
     try:
         yield registry
     finally:
-        _current = before
+        _stand_ins.remove(registry)
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    global _current
+    global _process
     if setting == "AAAH":
-        _current = None
+        _process = None
+        for registry in _stand_ins:
+            registry.plans.clear()
 
 
 setting_changed.connect(_forget)

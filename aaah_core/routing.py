@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from django.urls import URLResolver
-from django.urls.resolvers import RoutePattern
+from typing import Any, TypeAlias
 
 from aaah_core.errors import ConfigurationError
 from aaah_core.interfaces import Match
@@ -55,71 +52,80 @@ def _shorter(key: str) -> Iterator[str]:
         yield (key := key[: key.rfind("/", 0, -1) + 1])
 
 
+#: A pattern of Django's, and the values that are given with it.
+Step: TypeAlias = tuple[Any, dict[str, Any]]
+
+
 @dataclass(slots=True)
 class Leaf:
     """One handler, with the patterns that lead to it and what every route to it begins with."""
 
     text: str
     key: str
-    steps: tuple[tuple[Any, dict[str, Any]], ...]
-    extra: dict[str, Any]
+    #: What matches a pattern, its converters, and the values that are given with it.
+    steps: tuple[tuple[Any, dict[str, Any], dict[str, Any]], ...]
     handler_class: type[Any]
 
     def match(self, route: str) -> Match | None:
         args: tuple[Any, ...] = ()
         kwargs: dict[str, Any] = {}
-        for matches, converters in self.steps:
+        for matches, converters, extra in self.steps:
             if (found := matches(route)) is None:
                 return None
             route = route[found.end() :]
-            if named := found.groupdict():
-                try:
-                    for name, value in named.items():
-                        if value is not None:
-                            known = name in converters
-                            kwargs[name] = converters[name].to_python(value) if known else value
-                except ValueError:
-                    return None
-            else:
+            named = found.groupdict()
+            try:
+                values = {
+                    name: converters[name].to_python(value) if name in converters else value
+                    for name, value in named.items()
+                    if value is not None
+                }
+            except ValueError:
+                return None
+            values.update(extra)
+            if values:
+                kwargs.update(values)
+                args = ()  # as in Django: names drop what was captured before without one
+            if not named:
                 args += found.groups()
-        return Match(self.handler_class, () if kwargs else args, {**kwargs, **self.extra}, route)
+        return Match(self.handler_class, args, kwargs, route)
 
 
 def _leaves(
-    owner: type[Any], entries: Sequence[Any], above: tuple[Any, ...] = (), extra: Any = None
+    owner: type[Any], entries: Sequence[Any], above: tuple[Step, ...] = ()
 ) -> Iterator[Leaf]:
     for entry in entries:
-        patterns = (*above, entry.pattern)
-        if isinstance(entry, URLResolver):
-            more = {**(extra or {}), **entry.default_kwargs}
-            yield from _leaves(owner, entry.url_patterns, patterns, more)
+        if hasattr(entry, "url_patterns"):  # an include()
+            steps = (*above, (entry.pattern, entry.default_kwargs))
+            yield from _leaves(owner, entry.url_patterns, steps)
             continue
-        handler_class = getattr(entry.callback, "handler_class", None)
+        callback = getattr(entry, "callback", entry)
+        handler_class = getattr(callback, "handler_class", None)
         if handler_class is None:
             raise ConfigurationError(
-                f"{owner.__qualname__}.routepatterns: {str(entry.pattern)!r} leads to "
-                f"{entry.callback!r}, which is no handler. Write SomeHandler.as_aaah()."
+                f"{owner.__qualname__}.routepatterns: {str(getattr(entry, 'pattern', entry))!r} "
+                f"leads to {callback!r}, which is no handler. Write SomeHandler.as_aaah()."
             )
-        more = {**(extra or {}), **entry.default_args}
-        yield _leaf(patterns, handler_class, more)
+        yield _leaf((*above, (entry.pattern, entry.default_args)), handler_class)
 
 
-def _leaf(patterns: tuple[Any, ...], handler_class: type[Any], extra: dict[str, Any]) -> Leaf:
-    *prefixes, last = patterns
-    steps = [(prefix.regex.match, prefix.converters) for prefix in prefixes]
+def _leaf(patterns: tuple[Step, ...], handler_class: type[Any]) -> Leaf:
+    *prefixes, (last, extra) = patterns
+    steps = [(prefix.regex.match, prefix.converters, more) for prefix, more in prefixes]
     if handler_class.routepatterns:
         last = type(last)(str(last), is_endpoint=False)
-        steps.append((last.regex.match, last.converters))
+        steps.append((last.regex.match, last.converters, extra))
     else:
-        steps.append((last.regex.fullmatch, last.converters))
+        steps.append((last.regex.fullmatch, last.converters, extra))
     key, whole = "", True
-    for pattern in patterns:
+    for pattern, _ in patterns:
         if whole:
             literal, whole = _literal(pattern)
             key += literal
     if not whole or handler_class.routepatterns:
         key = key[: key.rfind("/") + 1]
-    return Leaf("".join(map(str, patterns)), key, tuple(steps), extra, handler_class)
+    text = "".join(str(pattern) for pattern, _ in patterns)
+    return Leaf(text, key, tuple(steps), handler_class)
 
 
 #: A run of characters that stand for themselves, with no quantifier behind the last.
@@ -128,6 +134,9 @@ LITERAL = re.compile(r"\^?((?:(?:[A-Za-z0-9_/-]|\\[-./])(?![*+?{]))*)(.*)", re.D
 
 def _literal(pattern: Any) -> tuple[str, bool]:
     """Return the text a pattern's matches are certain to begin with, and whether that is all."""
+    # Imported here: django.urls is more than half of what importing the core would cost.
+    from django.urls.resolvers import RoutePattern
+
     text = str(pattern)
     if isinstance(pattern, RoutePattern):
         head, bracket, _ = text.partition("<")

@@ -48,6 +48,12 @@ class Running:
         self.reason = None
         self._others = self.task.cancelling()
 
+    def renew(self, now: float, seconds: float) -> None:
+        """Give the next call of a batch a deadline of its own."""
+        self.until = now + seconds
+        if self.reason == "deadline":
+            self.reason = None
+
     def stop(self) -> None:
         """Mark the end of a call, and take back the cancels that it never met."""
         self.since = None
@@ -69,7 +75,7 @@ class Running:
     @property
     def cancelled_by_others(self) -> bool:
         """Whether somebody else (a server that stops) cancelled the task during the call."""
-        return self.task.cancelling() > self._others
+        return self.task.cancelling() - self._cancels > self._others
 
     async def wait_for_threads(self) -> None:
         """Wait for the worker threads that outlived their call."""

@@ -6,6 +6,8 @@ import asyncio
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from aaah_core.workers import close_old_async_connections
+
 __all__ = ["INTERVAL", "Watched", "forget", "watch"]
 
 #: Seconds between two looks, and how late a deadline can be.
@@ -15,12 +17,22 @@ INTERVAL = 0.25
 class Watched(Protocol):
     """What the watchdog looks at."""
 
-    def look(self, now: float) -> None:
-        """See to what has been busy for long; `now` is the loop's time."""
+    def look(self, now: float) -> bool:
+        """See to what has been busy for long, and return whether calls ran since the last look.
 
+        `now` is the loop's time.
+        """
+
+
+#: Looks between two times that old database connections of the async ORM are let go of.
+LOOKS = 20
 
 #: A chain of timers, and not a task: a loop that closes has nothing pending.
 _watched: WeakKeyDictionary[asyncio.AbstractEventLoop, set[Watched]] = WeakKeyDictionary()
+
+
+# A loop holds its tasks weakly.
+_tasks: set[asyncio.Task[None]] = set()
 
 
 def watch(connection: Watched) -> None:
@@ -38,12 +50,17 @@ def forget(connection: Watched) -> None:
     _watched.get(asyncio.get_running_loop(), set()).discard(connection)
 
 
-def _look(loop: asyncio.AbstractEventLoop) -> None:
+def _look(loop: asyncio.AbstractEventLoop, looks: int = 1, worked: bool = False) -> None:
     connections = _watched[loop]
     if not connections:
         del _watched[loop]
         return
     now = loop.time()
     for connection in list(connections):
-        connection.look(now)
-    loop.call_later(INTERVAL, _look, loop)
+        worked = connection.look(now) or worked
+    if worked and looks >= LOOKS:
+        task = loop.create_task(close_old_async_connections())
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+        looks, worked = 0, False
+    loop.call_later(INTERVAL, _look, loop, looks + 1, worked)

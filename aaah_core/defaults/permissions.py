@@ -37,7 +37,8 @@ def _check(permission: BasePermission) -> Check:
 
 
 def _overrides(permission: BasePermission, method: str) -> bool:
-    return getattr(type(permission), method) is not getattr(BasePermission, method)
+    own = getattr(getattr(permission, method), "__func__", None)
+    return own is not getattr(BasePermission, method)
 
 
 def _moment(method: Callable[..., Any], arguments: Callable[..., tuple[Any, ...]]) -> Any:

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.urls import path
+from rest_framework.serializers import ModelSerializer
+
+from aaah_core import AsyncAPIConsumer
+from aaah_core.testing import connect
+from aaah_crud import consumers, handlers
+
+
+class GroupSerializer(ModelSerializer[Group]):
+    class Meta:
+        model = Group
+        fields = ("id", "name")
+
+
+NAMESPACE = {"queryset": Group.objects.all(), "serializer_class": GroupSerializer}
+ACTIONS = {
+    "Create": {"create"},
+    "List": {"list"},
+    "Retrieve": {"retrieve"},
+    "Update": {"update", "partial_update"},
+    "Destroy": {"remove"},
+    "ListCreate": {"list", "create"},
+    "RetrieveUpdate": {"retrieve", "update", "partial_update"},
+    "RetrieveDestroy": {"retrieve", "remove"},
+    "RetrieveUpdateDestroy": {"retrieve", "update", "partial_update", "remove"},
+    "Model": {"create", "list", "retrieve", "update", "partial_update", "remove"},
+}
+
+
+def test_every_generic_class_is_known_here() -> None:
+    assert set(handlers.__all__) == {f"{name}APIActionHandler" for name in ACTIONS}
+    assert set(consumers.__all__) == {f"{name}APIConsumer" for name in ACTIONS}
+
+
+def as_child(name: str) -> tuple[Any, str]:
+    child = type("Child", (getattr(handlers, f"{name}APIActionHandler"),), NAMESPACE)
+    patterns = (path("child/", child.as_aaah()),)  # type: ignore[attr-defined]  # made by type()
+    return type("Parent", (AsyncAPIConsumer,), {"routepatterns": patterns}), "child/"
+
+
+def as_consumer(name: str) -> tuple[Any, str]:
+    return type("Owner", (getattr(consumers, f"{name}APIConsumer"),), NAMESPACE), ""
+
+
+@pytest.fixture
+def group(db: None) -> None:
+    Group.objects.create(pk=1, name="readers")
+
+
+@pytest.mark.parametrize("made", [as_child, as_consumer])
+@pytest.mark.parametrize("name", ACTIONS)
+async def test_a_generic_class_has_its_actions_and_no_others(
+    name: str, made: Callable[[str], tuple[Any, str]], group: None
+) -> None:
+    consumer_class, route = made(name)
+    async with connect(consumer_class.as_asgi()) as client:
+        # `remove` comes last: the others need the group.
+        replies = {
+            action: await client.call(action, route=route, pk=1, data={"name": action})
+            for action in ("create", "list", "retrieve", "update", "partial_update", "remove")
+        }
+    assert {action for action, reply in replies.items() if reply["status"] != 405} == ACTIONS[name]
+    assert all(reply["status"] in (200, 201, 204, 405) for reply in replies.values())
+
+
+class UserSerializer(ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ("first_name", "groups")
+        read_only_fields = ("groups",)
+
+
+class UserHandler(handlers.UpdateAPIActionHandler):
+    queryset = User.objects.prefetch_related("groups")
+    serializer_class = UserSerializer
+
+    def perform_update(self, serializer: Any) -> None:
+        user = serializer.save()
+        User.groups.through.objects.create(user_id=user.pk, group_id=1)
+
+
+class Users(AsyncAPIConsumer):
+    routepatterns = (path("<int:pk>/", UserHandler.as_aaah()),)
+
+
+@pytest.fixture
+def user(group: None) -> User:
+    return User.objects.create(username="emma")
+
+
+async def test_what_was_read_before_an_update_is_not_answered_after_it(user: User) -> None:
+    async with connect(Users.as_asgi()) as client:
+        reply = await client.call("update", route=f"{user.pk}/", data={"first_name": "Emma"})
+    assert reply["data"] == {"first_name": "Emma", "groups": [1]}

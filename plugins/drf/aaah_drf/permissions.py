@@ -1,0 +1,64 @@
+"""DRF's permission classes as checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.permissions import (
+    AND,
+    NOT,
+    OR,
+    AllowAny,
+    BasePermission,
+    OperandHolder,
+    SingleOperandHolder,
+)
+
+from aaah_core import Call, Check, Composition, Event
+from aaah_drf.request import request_of
+
+__all__ = ["check_of"]
+
+_OPERATORS: dict[Any, Any] = {AND: "and", OR: "or", NOT: "not"}
+
+
+def check_of(permission: Any) -> Check | None:
+    """Return the check of a permission class of DRF's, or of a composition; None for anything else.
+
+    Args:
+        permission: An entry of `permission_classes`, or an operand of a composition.
+    """
+    if isinstance(permission, OperandHolder):
+        return _composition(permission, permission.op1_class, permission.op2_class)
+    if isinstance(permission, SingleOperandHolder):
+        return _composition(permission, permission.op1_class)
+    if not (isinstance(permission, type) and issubclass(permission, BasePermission)):
+        return None
+    # The default of DRF's settings must not cost an async action a thread.
+    return Check() if permission is AllowAny else _ClassCheck(permission)
+
+
+def _composition(holder: Any, *operands: Any) -> Composition | None:
+    operator = _OPERATORS.get(holder.operator_class)
+    return Composition(operator, operands) if operator is not None else None
+
+
+class _ClassCheck(Check):
+    """Asks a new instance each time, as DRF does.
+
+    It has a say about objects even where the class says nothing of them: the negation of such a
+    class refuses every object, in DRF too.
+    """
+
+    def __init__(self, permission_class: Any) -> None:
+        self._permission_class = permission_class
+
+    def call(self, call: Call) -> Any:
+        return self._permission_class().has_permission(request_of(call), call.handler)
+
+    def object(self, call: Call, obj: Any) -> Any:
+        return self._permission_class().has_object_permission(request_of(call), call.handler, obj)
+
+    def event(self, subscription: Call | None, event: Event) -> Any:
+        # Who may not run an action does not get what it broadcasts.
+        return subscription is not None and self.call(subscription)

@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, Permission, User
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rest_framework import permissions as drf
+from rest_framework.test import APIRequestFactory
+
+from aaah_async_action.decorators import async_action
+from aaah_core import (
+    AsyncAPIActionHandler,
+    AsyncAPIConsumer,
+    BasePermission,
+    Check,
+    ConfigurationError,
+)
+from aaah_core.testing import connect
+from aaah_drf.consumers import GenericAsyncAPIConsumer
+from aaah_drf.permissions import check_of
+
+
+def drf_leaf(call: bool | None, obj: bool | None) -> Any:
+    methods = {
+        "has_permission": lambda self, request, view: call,
+        "has_object_permission": lambda self, request, view, obj_: obj,
+    }
+    said = {"has_permission": call, "has_object_permission": obj}
+    kept = {name: method for name, method in methods.items() if said[name] is not None}
+    return type("DRFLeaf", (drf.BasePermission,), kept)
+
+
+def native_leaf(call: bool, obj: bool, *, awaited: bool) -> Any:
+    if awaited:
+
+        async def has_permission(self: Any, *args: Any, **kwargs: Any) -> bool:
+            return call
+
+        async def has_object_permission(self: Any, *args: Any, **kwargs: Any) -> bool:
+            return obj
+    else:
+
+        def has_permission(self: Any, *args: Any, **kwargs: Any) -> bool:
+            return call
+
+        def has_object_permission(self: Any, *args: Any, **kwargs: Any) -> bool:
+            return obj
+
+    methods = {"has_permission": has_permission, "has_object_permission": has_object_permission}
+    return type(BasePermission)("NativeLeaf", (BasePermission,), methods)
+
+
+maybe = st.sampled_from([None, True, False])
+drf_leaves = st.builds(drf_leaf, maybe, maybe) | st.sampled_from([drf.AllowAny, drf.IsAdminUser])
+
+
+def trees_of(leaves: Any) -> Any:
+    """Permissions, each with how it was made: `make(leaf, operator, ...)` replays it."""
+    return st.recursive(
+        leaves.map(lambda leaf: ("leaf", leaf)),
+        lambda inner: (
+            st.tuples(st.just("not"), inner)
+            | st.tuples(st.sampled_from(["and", "or"]), inner, inner)
+        ),
+        max_leaves=6,
+    )
+
+
+def composed(tree: Any) -> Any:
+    match tree:
+        case ("leaf", leaf):
+            return leaf
+        case ("not", inner):
+            return ~composed(inner)
+        case ("and", left, right):
+            return composed(left) & composed(right)
+        case ("or", left, right):
+            return composed(left) | composed(right)
+
+
+async def answers(*permissions: Any) -> tuple[int, int]:
+    """Return the statuses of an action, and of one that asks about an object."""
+
+    class Consumer(AsyncAPIConsumer):
+        permission_classes = permissions
+
+        @async_action
+        def run(self) -> bool:
+            return True
+
+        @async_action
+        def take(self) -> bool:
+            self.check_object_permissions("an object")
+            return True
+
+        @async_action
+        async def take_async(self) -> bool:
+            await self.acheck_object_permissions("an object")
+            return True
+
+    async with connect(Consumer.as_asgi()) as client:
+        run = await client.call("run")
+        take = await client.call("take")
+        take_async = await client.call("take_async")
+    assert take["status"] == take_async["status"]
+    return run["status"], take["status"]
+
+
+def statuses(call: bool, obj: bool) -> tuple[int, int]:
+    return 200 if call else 403, 200 if call and obj else 403
+
+
+@settings(deadline=None, max_examples=60)
+@given(tree=trees_of(drf_leaves))
+async def test_a_composition_of_drf_classes_answers_as_drf_does(tree: Any) -> None:
+    request = APIRequestFactory().post("/")
+    request.user = AnonymousUser()
+    permission = composed(tree)()
+    call = permission.has_permission(request, None)
+    obj = permission.has_object_permission(request, None, "an object")
+    assert await answers(composed(tree)) == statuses(call, obj)
+
+
+booleans = st.booleans()
+pairs = st.tuples(booleans, booleans)
+mixed_leaves = st.one_of(
+    pairs.map(lambda said: (said, drf_leaf(*said))),
+    pairs.map(lambda said: (said, native_leaf(*said, awaited=False))),
+    pairs.map(lambda said: (said, native_leaf(*said, awaited=True))),
+)
+
+
+def truth(tree: Any) -> tuple[bool, bool]:
+    """What a composition says of a call, and of an object."""
+    match tree:
+        case ("leaf", (said, _)):
+            return said
+        case ("not", inner):
+            call, obj = truth(inner)
+            return not call, not obj
+        case ("and", left, right):
+            (a, b), (c, d) = truth(left), truth(right)
+            return a and c, b and d
+        case ("or", left, right):
+            (a, b), (c, d) = truth(left), truth(right)
+            return a or c, (a and b) or (c and d)
+    raise AssertionError(tree)
+
+
+def without_answers(tree: Any) -> Any:
+    kind, *rest = tree
+    return (kind, rest[0][1]) if kind == "leaf" else (kind, *map(without_answers, rest))
+
+
+@settings(deadline=None, max_examples=60)
+@given(tree=trees_of(mixed_leaves))
+async def test_drf_native_and_async_classes_can_be_composed(tree: Any) -> None:
+    assert await answers(composed(without_answers(tree))) == statuses(*truth(tree))
+
+
+@settings(deadline=None, max_examples=20)
+@given(leaves=st.lists(mixed_leaves, max_size=3))
+async def test_all_classes_of_the_list_must_pass(leaves: Any) -> None:
+    said = [said for said, _ in leaves]
+    expected = statuses(all(call for call, _ in said), all(obj for _, obj in said))
+    assert await answers(*(leaf for _, leaf in leaves)) == expected
+
+
+@pytest.mark.parametrize("permission", [drf_leaf(False, False), ~drf_leaf(True, True)])
+async def test_a_drf_class_has_no_say_at_connect(permission: Any) -> None:
+    assert await answers(permission) == (403, 403)  # connecting raised nothing
+
+
+class Duck:
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return True
+
+
+class Xor:
+    def __init__(self, *operands: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "permission", [Duck, Duck(), drf.IsAuthenticated(), drf.OperandHolder(Xor, Duck, Duck)]
+)
+def test_what_is_no_class_of_drf_is_refused_at_start(permission: Any) -> None:
+    class Consumer(AsyncAPIConsumer):
+        permission_classes = (permission,)
+
+    with pytest.raises(ConfigurationError, match="no loaded plugin knows what it is"):
+        Consumer.as_asgi()
+
+
+def test_allow_any_has_no_say_so_that_it_costs_nothing() -> None:
+    assert type(check_of(drf.AllowAny)) is Check
+
+
+async def test_an_async_method_of_a_drf_class_is_waited_for() -> None:
+    class Deny(drf.BasePermission):
+        async def has_permission(self, request: Any, view: Any) -> bool:  # type: ignore[override]  # on purpose
+            return False
+
+    assert await answers(Deny) == (403, 403)
+    assert await answers(~Deny) == (200, 403)
+
+
+class Greeter(AsyncAPIConsumer):
+    permission_classes = (drf.IsAuthenticated,)
+
+    @async_action
+    async def hello(self) -> str:
+        return "hello"
+
+
+@pytest.mark.parametrize("user", [{}, {"user": None}, {"user": AnonymousUser()}])
+async def test_is_authenticated_refuses_whoever_is_not_logged_in(user: dict[str, Any]) -> None:
+    async with connect(Greeter.as_asgi(), **user) as client:
+        assert await client.call("hello") == {
+            "errors": [
+                {
+                    "code": "permission_denied",
+                    "detail": "You do not have permission to perform this action.",
+                }
+            ],
+            "data": None,
+            "action": "hello",
+            "route": "",
+            "status": 403,
+        }
+
+
+async def test_is_authenticated_lets_a_user_pass() -> None:
+    async with connect(Greeter.as_asgi(), user=User(username="emma")) as client:
+        assert (await client.call("hello"))["data"] == "hello"
+
+
+async def test_a_permission_is_asked_with_the_request_and_the_handler() -> None:
+    asked = []
+
+    class Ask(drf.BasePermission):
+        def has_permission(self, request: Any, view: Any) -> bool:
+            asked.append((request, view, view.action, dict(view.kwargs)))
+            return True
+
+        def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+            asked.append((request, view, view.action, obj))
+            return True
+
+    from django.urls import path
+
+    class Child(AsyncAPIActionHandler):
+        permission_classes = (Ask,)
+
+        @async_action
+        def look(self) -> None:
+            self.check_object_permissions("an object")
+
+    class Parent(AsyncAPIConsumer):
+        permission_classes = (Ask,)
+        routepatterns = (path("<int:pk>/", Child.as_aaah()),)
+
+    async with connect(Parent.as_asgi()) as client:
+        await client.call("look", route="5/")
+    handlers = [type(view) for _, view, *_ in asked]
+    assert handlers == [Parent, Child, Parent, Child]
+    assert [rest for _, _, *rest in asked] == [
+        ["look", {}],
+        ["look", {"pk": 5}],
+        ["look", "an object"],
+        ["look", "an object"],
+    ]
+    assert len({id(request) for request, *_ in asked}) == 1
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    user = User.objects.create(username="emma")
+    user.user_permissions.add(Permission.objects.get(codename="delete_user"))
+    return user
+
+
+async def test_model_permissions_go_by_the_action(user: User) -> None:
+    class Users(GenericAsyncAPIConsumer):
+        queryset = User.objects.all()
+        permission_classes = (drf.DjangoModelPermissions,)
+
+        @async_action
+        async def create(self) -> str:
+            return "created"
+
+        @async_action
+        async def remove(self) -> str:
+            return "removed"
+
+    async with connect(Users.as_asgi(), user=user) as client:
+        assert (await client.call("create"))["status"] == 403
+        assert (await client.call("remove"))["data"] == "removed"
