@@ -276,6 +276,15 @@ def test_a_broken_plugin_is_listed_with_its_error(install, source, requires, cau
     assert error == f"    error: {' '.join(press['error'].split())}"
 
 
+@pytest.mark.parametrize("content", [b"[aaah]\nfoo\n", b"[aaah]\nfoo = x\xff\n"])
+def test_plugins_are_listed_however_broken_the_metadata_of_one_is(install, content):
+    place = install("press", "")
+    (Path(place) / "stranger_press-2.5.dist-info" / "entry_points.txt").write_bytes(content)
+    finished = shell("plugins", "--json", PYTHONPATH=place)
+    assert (finished.returncode, "Traceback" in finished.stderr) == (0, False)
+    assert states(finished) == {**dict.fromkeys(INSTALLED, "loaded"), "stranger-press": "broken"}
+
+
 def test_manage_py_has_the_command_too():
     command = ("python", "-m", "django", "aaah", "plugins", "--json")
     finished = shell(command=command, DJANGO_SETTINGS_MODULE="aaah_core.testing.settings")

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aaah_core.errors import DecodeError
+from aaah_core.conf import read
+from aaah_core.errors import ConfigurationError, DecodeError
 from aaah_core.limits import Limits, check_bounds, too_large
 
 limits = Limits()
@@ -155,3 +156,11 @@ def test_a_codec_says_which_bound_was_passed():
     assert isinstance(error, DecodeError)
     assert (error.status, error.code) == (413, "too_large")
     assert error.detail == "The message is too large. It is long."
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Limits)])
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_limit_is_positive(name, value):
+    with pytest.raises(ConfigurationError, match=rf"LIMITS is set wrongly: Expected .*{name}"):
+        read({name: value}, Limits, "LIMITS")
+    assert getattr(read({name: 1}, Limits, "LIMITS"), name) == 1

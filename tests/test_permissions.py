@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import operator
 import threading
 from types import SimpleNamespace
@@ -634,3 +635,43 @@ def test_sync_code_without_a_worker_can_ask_too():
         return await status_of(members(IsAuthenticated & Everywhere), ALICE)
 
     assert async_to_sync(status)() == 200
+
+
+# Values of a route that have the names of a permission's own arguments.
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_a_route_may_capture_what_a_permission_is_given_by_place(form):
+    seen = []
+
+    class Sync(BasePermission):
+        def has_permission(self, scope, handler, action, **kwargs):
+            seen.append((action, kwargs))
+            return True
+
+        def has_object_permission(self, scope, handler, name, obj, action=None, **kwargs):
+            seen.append((name, action, kwargs))
+            return True
+
+    class Async(BasePermission):
+        async def has_permission(self, *args, **kwargs):
+            return Sync.has_permission(self, *args, **kwargs)
+
+        async def has_object_permission(self, scope, handler, name, obj, action=None, **kwargs):
+            return Sync.has_object_permission(self, scope, handler, name, obj, action, **kwargs)
+
+    # What takes any arguments by place has no name of its own that could clash.
+    Async.has_permission.__signature__ = inspect.signature(Sync.has_permission)
+
+    class Room(AsyncAPIActionHandler):
+        permission_classes = (Sync if form == "sync" else Async,)
+
+        @action
+        async def look(self):
+            await self.acheck_object_permissions(1)
+
+    text = "<self>/<scope>/<handler>/<action>/<obj>/<pk>/"
+    with registry(collector()):
+        async with connect(consumer(routepatterns=[path(text, Room.as_aaah())]).as_asgi()) as ws:
+            assert (await ws.call("look", route="1/2/3/4/5/6/"))["status"] < 400
+    assert seen == [("look", {"obj": "5", "pk": "6"}), ("look", "4", {"pk": "6"})]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.apps import apps
 from django.test import override_settings
-from django.urls import path
+from django.urls import include, path, re_path
 
 from aaah_core import (
     ACTION_MARK,
@@ -16,6 +16,7 @@ from aaah_core import (
     ConfigurationError,
     IsAuthenticated,
     Match,
+    checks,
     hookimpl,
 )
 from aaah_core.defaults.json import JSONCodec
@@ -554,3 +555,152 @@ def test_neither_is_said_too_late(monkeypatch):
     monkeypatch.undo()
     with override_settings(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"]):
         assert refusal(Root) == "Root needs 'aaah_core' in INSTALLED_APPS."
+
+
+# Attributes that somebody was careless with.
+
+
+class Nameless(JSONCodec):
+    name = None
+
+
+class Frameless(JSONCodec):
+    name = "frameless"
+    frame = "pigeon"
+
+
+CARELESS = {
+    "a permission class by itself": (
+        {"permission_classes": IsAuthenticated},
+        ["Chat.permission_classes is <class", "permission_classes = [IsAuthenticated]"],
+    ),
+    "a composition by itself": (
+        {"permission_classes": IsAuthenticated & ~IsAuthenticated},
+        ["Chat.permission_classes is ", "a list or tuple"],
+    ),
+    "permissions as text": (
+        {"permission_classes": "IsAuthenticated"},
+        ["Chat.permission_classes is 'IsAuthenticated'"],
+    ),
+    "a route by itself": (
+        {"routepatterns": path("leaf/", Leaf.as_aaah())},
+        ["Chat.routepatterns is ", "routepatterns = [path("],
+    ),
+    "codecs that are a number": ({"codecs": 5}, ["Chat.codecs is 5", 'codecs = ["json"]']),
+    "a codec that is a number": ({"codecs": [5]}, ["Chat.codecs has 5", "neither the name"]),
+    "a codec that is a list": ({"codecs": [["json"]]}, ["Chat.codecs has ['json']"]),
+    "a codec class by itself": ({"codecs": JSONCodec}, ["Chat.codecs is <class"]),
+    "a codec without a name": ({"codecs": [Nameless()]}, ["the `name` of a codec", "not None"]),
+    "a codec without a frame": ({"codecs": Frameless()}, ["the `frame` of a codec", "'pigeon'"]),
+    "no concurrency": ({"concurrency": 0}, ["Chat.concurrency is 0", "1 or more"]),
+    "concurrency as text": ({"concurrency": "2"}, ["Chat.concurrency is '2'"]),
+    "a group by itself": ({"groups": "news"}, ["Chat.groups is 'news'", 'groups = ["news"]']),
+    "groups that are a number": ({"groups": 5}, ["Chat.groups is 5"]),
+    "a limit of nothing": ({"limits": {"depth": 0}}, ["Chat.limits", ">= 1", "$.depth"]),
+    "a deadline in the past": ({"limits": {"deadline": -1}}, ["> 0", "$.deadline"]),
+    "a route that is never looked up": (
+        {"routepatterns": [path("", Leaf.as_aaah())]},
+        ["Chat.routepatterns leads to Leaf by an empty route", "Give the pattern a text"],
+    ),
+    "the same as a regular expression": (
+        {"routepatterns": [re_path("^$", Leaf.as_aaah())]},
+        ["Chat.routepatterns leads to Leaf by an empty route"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("attributes", "says"), CARELESS.values(), ids=CARELESS)
+def test_a_careless_attribute_is_refused_and_the_checks_say_the_same(attributes, says, monkeypatch):
+    chat = consumer(**attributes)
+    message = refusal(chat)
+    for part in says:
+        assert part in message
+    monkeypatch.setattr(checks, "_children", lambda parent: [chat])
+    with registry(collector()):
+        assert [(each.id, each.msg) for each in checks.check_consumers()] == [
+            ("aaah.E002", message)
+        ]
+
+
+def test_a_careless_handler_is_named():
+    class Careless(AsyncAPIActionHandler):
+        permission_classes = IsAuthenticated
+
+    message = refusal(consumer(routepatterns=[path("careless/", Careless.as_aaah())]))
+    assert f"{Careless.__qualname__}.permission_classes is " in message
+
+
+def test_what_is_only_unusual_is_not_refused():
+    class Asked(AsyncAPIConsumer):
+        permission_classes = {IsAuthenticated}
+        routepatterns = (
+            path("", include([path("leaf/", Leaf.as_aaah())])),
+            path("more/", include([path("", Leaf.as_aaah())])),
+            path("", Branch.as_aaah()),
+        )
+
+        @property
+        def groups(self):
+            return ["news"]
+
+    with registry(collector()):
+        consumer_plan(Asked)
+        consumer_plan(consumer(groups=None))
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [({"inbox": 0}, "Expected `int` >= 1 - at `$.inbox`"), ({"deadline": 0}, "`float` > 0")],
+)
+def test_a_limit_of_the_settings_that_is_not_positive_is_refused(limits, says):
+    with override_settings(AAAH={"LIMITS": limits}):
+        message = refusal(consumer())
+    assert 'AAAH["LIMITS"]' in message
+    assert says in message
+
+
+async def runs(handler, call): ...
+
+
+async def generates(*args):
+    yield
+
+
+def goes_on(call, call_next):
+    return call_next(call)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (Action("other", run=runs), "named 'other'"),
+        (Action("say", run=5), "a `run` that cannot be called"),
+        (Action("say", run=runs, sync=True), "sync=True and a `run` that is async"),
+        (Action("say", run=generates), "without sync=True, `run` is awaited"),
+    ],
+)
+def test_an_action_that_could_not_run_is_refused_and_its_plugin_named(wrong, says):
+    offers = plugin(aaah_actions=lambda: {"say": wrong})
+    message = refusal(consumer(), offers)
+    for part in [offers.__name__, "the action 'say' of Chat", says]:
+        assert part in message
+
+
+def test_a_codec_of_a_plugin_without_a_name_is_refused_and_the_plugin_named():
+    offers = plugin(aaah_codecs=lambda: [Nameless()])
+    message = refusal(consumer(), offers)
+    assert offers.__name__ in message
+    assert "the `name` of a codec" in message
+
+
+def test_a_middleware_that_generates_is_refused():
+    offers = plugin(aaah_middleware=lambda: generates)
+    message = refusal(consumer(), offers)
+    assert offers.__name__ in message
+    assert "a middleware that is awaited" in message
+
+
+async def test_a_plain_middleware_that_returns_what_is_awaited_is_right():
+    with registry(collector(), plugin(aaah_middleware=lambda: goes_on)):
+        async with connect(consumer(hello).as_asgi()) as ws:
+            assert (await ws.call("hello"))["data"] == "hello"

@@ -564,3 +564,133 @@ def test_every_problem_is_raised_at_once():
     built.errors = ["one", "two"]
     with pytest.raises(PluginError, match="one\ntwo"):
         built.raise_problems()
+
+
+# Distributions whose metadata is broken.
+
+
+def folder_of(tmp_path, name="aaah_moth-1.5"):
+    return tmp_path / f"{name}.dist-info"
+
+
+@pytest.mark.parametrize(
+    "content", [b"[aaah]\nfoo\n", b"[aaah]\nfoo = x\xff\n"], ids=["garbage", "bytes"]
+)
+def test_entry_points_that_cannot_be_read_are_a_broken_plugin_of_their_distribution(
+    install, tmp_path, content
+):
+    install("aaah-ant", "ant")
+    install("aaah-moth", "moth")
+    (folder_of(tmp_path) / "entry_points.txt").write_bytes(content)
+    built = registries.build()
+    assert built.plugins["ant"].state == "loaded"
+    assert built.plugins["aaah-moth"].state == "broken"
+    message = refusal()
+    for part in ["aaah-moth 1.5", "entry_points.txt", str(tmp_path), "install that distribution"]:
+        assert part in message
+    with override_settings(AAAH={"DISABLED_PLUGINS": ["aaah-moth"]}):
+        assert registries.build().problems() == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"[console_scripts]\nfoo\n", b"[console_scripts]\nfoo = x\xff\n"]
+)
+def test_entry_points_that_cannot_be_read_and_are_not_ours_are_left_alone(
+    install, tmp_path, content
+):
+    install("aaah-moth", "moth")
+    (folder_of(tmp_path) / "entry_points.txt").write_bytes(content)
+    built = registries.build()
+    assert built.problems() == []
+    assert not {"moth", "aaah-moth"} & set(built.plugins)
+
+
+def test_a_distribution_of_which_nothing_can_be_read_is_named_by_its_place(install, tmp_path):
+    install("aaah-moth", "moth")
+    (folder_of(tmp_path) / "METADATA").unlink()
+    (folder_of(tmp_path) / "entry_points.txt").write_bytes(b"[aaah]\nfoo\n")
+    assert registries.build().plugins["unknown"].state == "broken"
+    assert str(tmp_path) in refusal()
+
+
+@pytest.mark.parametrize("metadata", [b"Name: aaah-moth\n", b"Name: aaah-moth\nVersion: \xff\n"])
+def test_a_distribution_without_a_version_is_refused(install, tmp_path, metadata):
+    install("aaah-moth", "moth")
+    (folder_of(tmp_path) / "METADATA").write_bytes(metadata)
+    assert "has no name or version" in refusal()
+    assert registries.build().plugins["moth"].version == "0"
+
+
+def test_what_is_left_of_an_older_version_is_overlooked(install, tmp_path):
+    install("aaah-moth", "moth", version="1.4")
+    install("aaah-moth", "moth", version="1.5")
+    (folder_of(tmp_path, "aaah_moth-1.4") / "METADATA").unlink()
+    moth = registries.build().plugins["moth"]
+    assert (moth.state, moth.version) == ("loaded", "1.5")
+
+
+def test_a_distribution_that_another_of_its_name_shadows_counts_once(
+    install, tmp_path, monkeypatch
+):
+    module = install("aaah-moth", "moth")
+    above = tmp_path / "above"
+    for name, points in {"aaah_moth": f"[aaah]\nmoth = {module}\n", "aaah_bee": None}.items():
+        folder = folder_of(above, f"{name}-2.0")
+        folder.mkdir(parents=True)
+        head = f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 2.0\n"
+        (folder / "METADATA").write_text(head)
+        if points:
+            (folder / "entry_points.txt").write_text(points)
+    install("aaah-bee", "bee")
+    monkeypatch.syspath_prepend(above)
+    built = registries.build()
+    assert (built.plugins["moth"].state, built.plugins["moth"].version) == ("loaded", "2.0")
+    assert "bee" not in built.plugins  # the one that is imported has no plugin
+
+
+def test_a_distribution_whose_folder_has_another_name_is_found(install, tmp_path):
+    install("aaah-moth", "moth")
+    folder_of(tmp_path).rename(tmp_path / "other.dist-info")
+    assert registries.build().plugins["moth"].distribution == "aaah-moth"
+
+
+EXITS = "class Exits(BaseException): pass\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class Leaves(SystemExit): pass\nraise Leaves(3)",
+        f"{EXITS}raise Exits('x')",
+        f"{EXITS}def __dir__(): raise Exits('x')",
+    ],
+)
+def test_a_plugin_that_raises_what_is_no_exception_is_refused_like_any_other(install, source):
+    install("aaah-moth", "moth", source)
+    assert registries.build().plugins["moth"].state == "broken"
+    assert "aaah-moth 1.5" in refusal()
+
+
+@pytest.mark.parametrize(
+    "source", ["raise KeyboardInterrupt", "def __dir__(): raise KeyboardInterrupt"]
+)
+def test_an_interrupt_goes_on(install, source):
+    install("aaah-moth", "moth", source)
+    with pytest.raises(KeyboardInterrupt):
+        registries.build()
+
+
+def test_settings_that_exit_are_refused_and_an_interrupt_goes_on(install):
+    install("aaah-audit", "audit", DECLARED.replace("LookupError", "SystemExit"))
+    install(
+        "aaah-bee",
+        "bee",
+        DECLARED.replace("LookupError", "KeyboardInterrupt").replace('"audit"', '"bee"'),
+    )
+    with override_settings(AAAH={"PLUGIN_SETTINGS": {"audit": {"size": 101}}}):
+        assert "too big" in refusal()
+    with (
+        override_settings(AAAH={"PLUGIN_SETTINGS": {"bee": {"size": 101}}}),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        registries.build()

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from aaah_async_action.decorators import async_action
 from aaah_async_action.plugin import aaah_actions
-from aaah_core import AsyncActionHandler, Call, ValidationError
+from aaah_core import (
+    AsyncActionHandler,
+    AsyncAPIConsumer,
+    Call,
+    ConfigurationError,
+    ValidationError,
+)
 
 
 class Handler(AsyncActionHandler):
@@ -251,3 +257,15 @@ async def test_no_payload_raises_anything_but_a_validation_error(payload: dict[s
             refused = []
             assert bound == tuple(payload.get(each, defaults.get(each)) for each in parameters)
         assert set(refused) <= set(parameters)
+
+
+@pytest.mark.parametrize("name", ["scope", "handler", "consumer", "partial"])
+def test_a_consumer_requires_nothing_that_nobody_can_send(name: str) -> None:
+    space: dict[str, Any] = {}
+    exec(f"async def act(self, {name}): ...\nasync def may(self, {name}=None): ...", space)
+    act, may = async_action(space["act"]), async_action(space["may"])
+    with pytest.raises(ConfigurationError, match=rf"Chat\.act requires '{name}', which no client"):
+        aaah_actions(type("Chat", (AsyncAPIConsumer,), {"act": act}))
+    # A default serves, and a route may capture it for a handler.
+    assert list(aaah_actions(type("Chat", (AsyncAPIConsumer,), {"may": may}))) == ["may"]
+    assert list(aaah_actions(type("Handler", (AsyncActionHandler,), {"act": act}))) == ["act"]
