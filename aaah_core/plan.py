@@ -302,12 +302,16 @@ def _moments(plan: Plan) -> list[Moments]:
             plan.answers.append(Answer(hook, subject, plugin))
             return cast(Check, _typed(check, Check, plugin, hook))
         raise ConfigurationError(
-            f"permission_classes of {handler_class.__qualname__} has {permission!r}, and no loaded "
+            f"{name} of {handler_class.__qualname__} has {permission!r}, and no loaded "
             f"plugin knows what it is. Install or enable the plugin it belongs to."
         )
 
-    permissions = getattr(handler_class, "permission_classes", ())
-    return [compile_check(check_of(permission), check_of) for permission in permissions]
+    moments = []
+    # A throttle refuses calls as a permission does; one that nobody enforces stops the start, too.
+    for name in ("permission_classes", "throttle_classes"):
+        for permission in getattr(handler_class, name, ()):
+            moments.append(compile_check(check_of(permission), check_of))
+    return moments
 
 
 def _guard(plan: Plan, name: Name) -> Guard:
