@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aaah_core import plugin_settings
+from django.utils.module_loading import import_string
+
+from aaah_core import ConfigurationError, plugin_settings
 
 __all__ = ["Default", "Settings", "default"]
 
@@ -36,13 +38,25 @@ settings = plugin_settings("drf", Settings)
 
 
 def default(name: str) -> Any:
-    """Return a setting: the plugin's own, else DRF's."""
-    from rest_framework.settings import api_settings, perform_import
+    """Return a setting: the plugin's own, else DRF's.
+
+    Raises:
+        ConfigurationError: It names something that cannot be imported.
+    """
+    from rest_framework.settings import api_settings
 
     own = getattr(settings, name)
-    if own is None:
-        return getattr(api_settings, name)
-    return perform_import(own, f'AAAH["PLUGIN_SETTINGS"]["drf"][{name!r}]')
+    try:
+        return getattr(api_settings, name) if own is None else _imported(own)
+    except (AttributeError, ImportError) as error:
+        # An AttributeError would look as if the handler had no such attribute, and so no checks.
+        raise ConfigurationError(f"The setting {name} of DRF is set wrongly: {error}.") from error
+
+
+def _imported(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_imported(each) for each in value]
+    return import_string(value) if isinstance(value, str) else value
 
 
 class Default:
