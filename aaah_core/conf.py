@@ -72,7 +72,7 @@ def read(values: Mapping[str, Any], schema: type[T], where: str) -> T:
     for key in mapping(values, where):
         if key not in known:
             raise ConfigurationError(
-                f"{where} has no key {key!r}{nearest(str(key), known)}. It knows: "
+                f"{where} has no key {key!r}{nearest(str(key), known)} It knows: "
                 f"{', '.join(known)}."
             )
     try:
@@ -93,9 +93,11 @@ def mapping(values: Any, where: str) -> Mapping[str, Any]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` where one of `known` is close to `word`, else nothing."""
+    """Return the end of a sentence: `; did you mean 'x'?` where one of `known` is close to `word`,
+    else a full stop.
+    """
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 #: What plugins declared, by plugin name: the registry holds `PLUGIN_SETTINGS` against it at start.

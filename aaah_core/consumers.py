@@ -138,8 +138,11 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         attribute = name.replace(".", "_")
         if attribute.startswith("_") or hasattr(AsyncAPIConsumer, attribute):
             return None
-        method = getattr(self, attribute, None)
-        return method if callable(method) and not hasattr(method, ACTION_MARK) else None
+        # Of the class: Channels' own `base_send` stands on the instance.
+        method = getattr(type(self), attribute, None)
+        if not callable(method) or hasattr(method, ACTION_MARK):
+            return None
+        return cast(Callable[[Any], Awaitable[None]], getattr(self, attribute))
 
     async def accept(self, subprotocol: str | None = None, headers: Any = None) -> None:
         """Accept the connection, with the subprotocol of its codec unless another is given."""

@@ -200,7 +200,7 @@ def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[
 def _no_codec(consumer_class: type[Any], name: Any, offered: Mapping[str, Any]) -> str:
     return (
         f"{consumer_class.__qualname__} names the codec {name!r}, and no loaded plugin offers it"
-        f"{conf.nearest(str(name), offered)}. Offered: {', '.join(offered)}. If its plugin is not "
+        f"{conf.nearest(str(name), offered)} Offered: {', '.join(offered)}. If its plugin is not "
         f"installed: pip install aaah-{name}"
     )
 

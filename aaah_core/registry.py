@@ -77,8 +77,6 @@ class Registry:
             record.hooks = _verified_hooks(self.manager, module)
             self.manager.register(module, record.name)
         except Exception as error:  # noqa: BLE001 - looking at a stranger's module may raise anything
-            if self.manager.get_plugin(record.name) is module:
-                self.manager.unregister(module)
             _break(record, str(error), "mend the plugin, or disable it")
 
 
@@ -142,17 +140,20 @@ def _wanted(
     if names is None:
         return list(installed)
     for name in set(names) - set(installed):
-        registry.errors.append(f"No plugin {name!r} is installed{conf.nearest(name, installed)}.")
+        registry.errors.append(f"No plugin {name!r} is installed{conf.nearest(name, installed)}")
     return [name for name in installed if name in names or _is_default(name)]
 
 
 def _record(entry_point: importlib_metadata.EntryPoint) -> Plugin:
-    declared = f"{entry_point.name} = {entry_point.value}"
-    distribution = entry_point.dist
-    if distribution is None:
-        return Plugin(entry_point.name, "unknown", "0", entry_point=declared)
-    name, version = distribution.name, distribution.version
-    return Plugin(entry_point.name, name, version, entry_point=declared)
+    record = Plugin(entry_point.name, "unknown", "0")
+    record.entry_point = f"{entry_point.name} = {entry_point.value}"
+    distribution: Any = entry_point.dist
+    try:
+        record.distribution, record.version = distribution.name, distribution.version
+    except Exception as error:  # noqa: BLE001 - what a half-removed distribution left behind
+        cause = f"the metadata of its distribution cannot be read ({error})"
+        _break(record, cause, "install that distribution again, or remove what is left of it")
+    return record
 
 
 def _order(registry: Registry, installed: list[str], settings: conf.Settings) -> list[str]:
@@ -161,7 +162,7 @@ def _order(registry: Registry, installed: list[str], settings: conf.Settings) ->
             if name is not ... and name not in installed:
                 registry.errors.append(
                     f'AAAH["{key}"] names {name!r}, and no such plugin is installed'
-                    f"{conf.nearest(str(name), installed)}. Installed: {', '.join(installed)}."
+                    f"{conf.nearest(str(name), installed)} Installed: {', '.join(installed)}."
                 )
     known = [name for name in settings.PLUGINS if name is ... or name in installed]
     listed = list(dict.fromkeys(known))
@@ -181,7 +182,8 @@ def _is_default(name: str) -> bool:
 def _break(record: Plugin, cause: str, remedy: str) -> None:
     record.state = "broken"
     place = f" at the entry point {record.entry_point!r}" if record.entry_point else ""
-    record.error = f"{record}{place}: {cause.rstrip('.')}. To go on, {remedy}."
+    end = "" if cause.endswith((".", "?")) else "."
+    record.error = f"{record}{place}: {cause}{end} To go on, {remedy}."
 
 
 def _load(record: Plugin, entry_point: importlib_metadata.EntryPoint) -> Any:
@@ -248,7 +250,7 @@ def _check_settings(registry: Registry, settings: conf.Settings, installed: Iter
         if name not in known:
             registry.errors.append(
                 f'AAAH["PLUGIN_SETTINGS"] has {name!r}, and no such plugin is installed'
-                f"{conf.nearest(name, sorted(known))}."
+                f"{conf.nearest(name, sorted(known))}"
             )
         elif name in plugins and plugins[name].state == "loaded" and name not in conf.declared:
             registry.errors.append(

@@ -26,7 +26,7 @@ class Table:
         routepatterns: The patterns.
 
     Raises:
-        ConfigurationError: A pattern leads to something that is no handler.
+        ConfigurationError: An entry is no pattern, or leads to something that is no handler.
     """
 
     def __init__(self, owner: type[Any], routepatterns: Sequence[Any]) -> None:
@@ -62,22 +62,22 @@ class Leaf:
 
     text: str
     key: str
-    #: What matches a pattern, its converters, and the values that are given with it.
-    steps: tuple[tuple[Any, dict[str, Any], dict[str, Any]], ...]
+    #: What matches a pattern, its converters, the values that are given with it, and whether what
+    #: it captures without a name counts.
+    steps: tuple[tuple[Any, dict[str, Any], dict[str, Any], bool], ...]
     handler_class: type[Any]
 
     def match(self, route: str) -> Match | None:
         args: tuple[Any, ...] = ()
         kwargs: dict[str, Any] = {}
-        for matches, converters, extra in self.steps:
+        for matches, converters, extra, unnamed in self.steps:
             if (found := matches(route)) is None:
                 return None
             route = route[found.end() :]
-            named = found.groupdict()
             try:
                 values = {
                     name: converters[name].to_python(value) if name in converters else value
-                    for name, value in named.items()
+                    for name, value in found.groupdict().items()
                     if value is not None
                 }
             except ValueError:
@@ -86,7 +86,7 @@ class Leaf:
             if values:
                 kwargs.update(values)
                 args = ()  # as in Django: names drop what was captured before without one
-            if not named:
+            if unnamed:
                 args += found.groups()
         return Match(self.handler_class, args, kwargs, route)
 
@@ -99,24 +99,32 @@ def _leaves(
             steps = (*above, (entry.pattern, entry.default_kwargs))
             yield from _leaves(owner, entry.url_patterns, steps)
             continue
-        callback = getattr(entry, "callback", entry)
-        handler_class = getattr(callback, "handler_class", None)
+        if not hasattr(entry, "callback"):
+            raise ConfigurationError(
+                f"{owner.__qualname__}.routepatterns has {entry!r}, which is no pattern. Write "
+                f'path("…", SomeHandler.as_aaah()).'
+            )
+        handler_class = getattr(entry.callback, "handler_class", None)
         if handler_class is None:
             raise ConfigurationError(
-                f"{owner.__qualname__}.routepatterns: {str(getattr(entry, 'pattern', entry))!r} "
-                f"leads to {callback!r}, which is no handler. Write SomeHandler.as_aaah()."
+                f"{owner.__qualname__}.routepatterns: {str(entry.pattern)!r} leads to "
+                f"{entry.callback!r}, which is no handler. Write SomeHandler.as_aaah()."
             )
         yield _leaf((*above, (entry.pattern, entry.default_args)), handler_class)
 
 
 def _leaf(patterns: tuple[Step, ...], handler_class: type[Any]) -> Leaf:
     *prefixes, (last, extra) = patterns
-    steps = [(prefix.regex.match, prefix.converters, more) for prefix, more in prefixes]
+    steps = [
+        # As in Django: values that an include() is given drop what it captured without a name.
+        (prefix.regex.match, prefix.converters, more, not (prefix.regex.groupindex or more))
+        for prefix, more in prefixes
+    ]
     if handler_class.routepatterns:
         last = type(last)(str(last), is_endpoint=False)
-        steps.append((last.regex.match, last.converters, extra))
-    else:
-        steps.append((last.regex.fullmatch, last.converters, extra))
+    regex = last.regex
+    matches = regex.match if handler_class.routepatterns else regex.fullmatch
+    steps.append((matches, last.converters, extra, not regex.groupindex))
     key, whole = "", True
     for pattern, _ in patterns:
         if whole:

@@ -149,7 +149,7 @@ def _codec(name: str) -> Codec:
     if name in offered:
         return offered[name]
     reason = (
-        f"No loaded plugin offers the codec {name!r}{nearest(name, offered)}. Offered: "
+        f"No loaded plugin offers the codec {name!r}{nearest(name, offered)} Offered: "
         f"{', '.join(offered)}. If its plugin is not installed: pip install aaah-{name}"
     )
     raise CommandError("\n".join([reason, *registry.problems()]), returncode=NO_REPLY)

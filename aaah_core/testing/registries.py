@@ -19,7 +19,11 @@ def registry(*plugins: Any) -> Iterator[Registry]:
         plugins: Names of installed plugins, and objects (modules, classes, instances) with hooks.
     """
     names = [plugin for plugin in plugins if isinstance(plugin, str)]
-    objects = {_name(plugin): plugin for plugin in plugins if not isinstance(plugin, str)}
+    objects: dict[str, Any] = {}
+    for plugin in plugins:
+        if not isinstance(plugin, str):
+            name = _name(plugin)
+            objects[f"{name}_{len(objects)}" if name in objects else name] = plugin
     with use(build(objects, names)) as isolated:
         yield isolated
 
