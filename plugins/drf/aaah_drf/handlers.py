@@ -153,8 +153,7 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         paginator = self.pagination_class()
         if settings.PAGE_SIZE is not None:
             for name in ("page_size", "default_limit"):
-                own = next((vars(c) for c in type(paginator).__mro__ if name in vars(c)), {})
-                if str(own.get("__module__", "")) == "rest_framework.pagination":
+                if _is_drfs_own(type(paginator), name):
                     setattr(paginator, name, settings.PAGE_SIZE)
         return paginator
 
@@ -168,3 +167,10 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         """Return a page with its links, which are routes: a client sends them as they come."""
         response: Response = self.paginator.get_paginated_response(data)
         return response
+
+
+def _is_drfs_own(paginator_class: type[Any], name: str) -> bool:
+    for owner in paginator_class.__mro__:
+        if name in vars(owner):
+            return owner.__module__ == "rest_framework.pagination"
+    return False

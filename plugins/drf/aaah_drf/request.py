@@ -49,8 +49,8 @@ class CallRequest(Request):
     """A call, as DRF's permissions and serializers know requests.
 
     The method is the one that the action stands for, or POST; `data` is the call's data,
-    `query_params` the query of its route, `user` the connection's, and the headers are those of the
-    handshake.
+    `query_params` the query of its route, `user` the connection's, the headers are those of the
+    handshake, and the path is the socket's followed by the route.
     """
 
     def __init__(self, call: Call) -> None:
@@ -60,7 +60,7 @@ class CallRequest(Request):
         self._links_are_routes = False
         # No parser: the codec has read the data, and the headers of a handshake describe no body.
         self._data = self._full_data = {} if call.data is MISSING else call.data
-        self._files = MultiValueDict()
+        self._files: MultiValueDict[str, Any] = MultiValueDict()
 
     def seen_by(self, handler: Any) -> None:
         """Let the method, and what parsers are told of the view, be those of a handler."""
@@ -88,10 +88,14 @@ class _ConnectionAuthentication(BaseAuthentication):
         self._call = call
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        user = self._call.user
-        if not getattr(user, "is_authenticated", False):
+        if not _is_authenticated(self._call.user):
             return None
-        return user, self._call.scope.get("auth")
+        return self._call.user, self._call.scope.get("auth")
+
+
+def _is_authenticated(user: Any) -> bool:
+    # Nothing but True will do: of the class AnonymousUser the attribute is a property, and true.
+    return getattr(user, "is_authenticated", False) is True
 
 
 def _method(call: Call, handler: Any) -> str:
@@ -111,19 +115,22 @@ def _http_request(call: Call) -> ASGIRequest:
     scheme = _SCHEMES.get(scope.get("scheme", "ws"), "http")
     # Django would read `x_user` as `x-user`, which a proxy may be trusted to set.
     headers = [(name, value) for name, value in scope.get("headers", ()) if b"_" not in name]
+    route, _, query = (call.route or "").partition("?")
     request = ASGIRequest(
         {
             **scope,
+            # Caches, logs and links tell requests apart by their path.
+            "path": f"{scope['path'].removesuffix('/')}/{route}",
             "method": "POST",
             "scheme": scheme,
-            "query_string": (call.route or "").partition("?")[2],
+            "query_string": query,
             "headers": headers,
             # What a test's client has, which connected to no server.
             "server": scope.get("server") or ("localhost", 443 if scheme == "https" else 80),
         },
         BytesIO(),
     )
-    request.user = AnonymousUser() if call.user is None else call.user
+    request.user = call.user if _is_authenticated(call.user) else AnonymousUser()
     if "session" in scope:
         request.session = scope["session"]
     return request

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import DisallowedHost
+from django.utils.functional import SimpleLazyObject
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 
@@ -45,7 +47,8 @@ def test_a_request_has_what_the_call_brought() -> None:
     assert got.data == {"title": "Emma"}
     assert got.query_params.dict() == {"page": "2", "tag": "b c"}
     assert got.query_params.getlist("tag") == ["a", "b c"]
-    assert got.path == "/ws/"
+    assert got.path == "/ws/books/"
+    assert request().path == "/ws/"
     assert got.auth is None
 
 
@@ -65,7 +68,20 @@ def test_the_user_is_the_connections() -> None:
 
 
 @pytest.mark.parametrize(
-    "scope", [{}, {"user": None}, {"user": AnonymousUser()}, {"user": AnonymousUser(), "auth": "x"}]
+    "scope",
+    [
+        {},
+        {"user": None},
+        {"user": AnonymousUser()},
+        {"user": AnonymousUser(), "auth": "x"},
+        {"user": AnonymousUser},
+        {"user": User},
+        {"user": SimpleLazyObject(AnonymousUser)},
+        {"user": object()},
+        {"user": "emma"},
+        {"user": SimpleNamespace(is_authenticated=lambda: False)},
+        {"user": SimpleNamespace(is_authenticated="no")},
+    ],
 )
 def test_without_a_user_there_is_an_anonymous_one(scope: dict[str, Any]) -> None:
     assert isinstance(request(scope=scope).user, AnonymousUser)
@@ -130,8 +146,9 @@ def test_an_absolute_uri_needs_no_allowed_hosts_while_debugging(
     assert request(scope=scope).build_absolute_uri("/books/") == uri
 
 
-def test_an_absolute_uri_without_a_location_is_that_of_the_socket() -> None:
-    assert request(route="books/?page=2").build_absolute_uri() == "http://localhost/ws/?page=2"
+def test_an_absolute_uri_without_a_location_is_the_sockets_and_the_route() -> None:
+    got = request(route="books/?page=2").build_absolute_uri()
+    assert got == "http://localhost/ws/books/?page=2"
 
 
 def test_a_host_that_is_not_allowed_is_refused_as_over_http(settings: Any) -> None:

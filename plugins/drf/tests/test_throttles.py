@@ -186,7 +186,7 @@ def test_what_is_no_throttle_is_refused_at_start(throttle: Any) -> None:
 def test_without_the_plugin_a_throttle_is_refused_at_start() -> None:
     with (
         registry("async_action"),
-        pytest.raises(ConfigurationError, match="throttle_classes of Consumer has .*Twice"),
+        pytest.raises(ConfigurationError, match=r"throttle_classes of Consumer has .*Twice"),
     ):
         consumer(throttle_classes=(Twice,), permission_classes=()).as_asgi()
 
