@@ -6,10 +6,13 @@ They are DRF's mixins: what an action stands for in HTTP is what it does and ans
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any
 
-from aaah_async_action.decorators import async_action
+from django.db import DEFAULT_DB_ALIAS, router, transaction
+
+from aaah_async_action.decorators import Alias, async_action
 from aaah_drf.handlers import GenericAsyncAPIActionHandler
 
 __all__ = [
@@ -24,16 +27,36 @@ __all__ = [
 _NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
-class CreateModelMixin(GenericAsyncAPIActionHandler):
+class _Writing(GenericAsyncAPIActionHandler):
+    """What the actions that write have in common."""
+
+    def _transaction(self) -> AbstractContextManager[Any]:
+        """Return a transaction on the database that the model is written to.
+
+        The action's own is on the default one, which need not be that.
+        """
+        model = self._model()
+        alias = router.db_for_write(model) if model is not None else DEFAULT_DB_ALIAS
+        return nullcontext() if alias == DEFAULT_DB_ALIAS else transaction.atomic(using=alias)
+
+    def _model(self) -> Any:
+        if self.queryset is not None:
+            return self.queryset.model
+        # Who creates needs no queryset.
+        return getattr(getattr(self.get_serializer_class(), "Meta", None), "model", None)
+
+
+class CreateModelMixin(_Writing):
     """The action `create`, for POST."""
 
     @async_action(atomic=True)
     def create(self, data: Any = _NO_DATA, *args: Any, **kwargs: Any) -> Any:
         """Create an object from `data` and answer it, with 201."""
-        serializer = self.get_serializer(data=data)
-        serializer.is_valid(raise_exception=True)
-        self.perform_create(serializer)
-        return serializer.data, 201
+        with self._transaction():
+            serializer = self.get_serializer(data=data)
+            serializer.is_valid(raise_exception=True)
+            self.perform_create(serializer)
+            return serializer.data, 201
 
     def perform_create(self, serializer: Any) -> None:
         """Save a new object."""
@@ -45,8 +68,12 @@ class ListModelMixin(GenericAsyncAPIActionHandler):
 
     @async_action
     def list(self, *args: Any, **kwargs: Any) -> Any:
-        """Answer every object."""
-        return self.get_serializer(self.get_queryset(), many=True).data, 200
+        """Answer the objects that the filters leave, or the page of them that is asked for."""
+        queryset = self.filter_queryset(self.get_queryset())
+        page = self.paginate_queryset(queryset)
+        if page is None:
+            return self.get_serializer(queryset, many=True).data, 200
+        return self.get_paginated_response(self.get_serializer(page, many=True).data).data, 200
 
 
 class RetrieveModelMixin(GenericAsyncAPIActionHandler):
@@ -58,18 +85,20 @@ class RetrieveModelMixin(GenericAsyncAPIActionHandler):
         return self.get_serializer(self.get_object()).data, 200
 
 
-class UpdateModelMixin(GenericAsyncAPIActionHandler):
+class UpdateModelMixin(_Writing):
     """The actions `update`, for PUT, and `partial_update`, for PATCH."""
 
     @async_action(atomic=True)
     def update(self, data: Any = _NO_DATA, *args: Any, **kwargs: Any) -> Any:
         """Change an object to what `data` says, all of it required, and answer the object."""
-        return self._update(data, partial=False)
+        with self._transaction():
+            return self._update(data, partial=False)
 
     @async_action(atomic=True)
     def partial_update(self, data: Any = _NO_DATA, *args: Any, **kwargs: Any) -> Any:
         """Change only the fields that `data` names, and answer the object."""
-        return self._update(data, partial=True)
+        with self._transaction():
+            return self._update(data, partial=True)
 
     def _update(self, data: Any, *, partial: bool) -> Any:
         instance = self.get_object()
@@ -85,14 +114,17 @@ class UpdateModelMixin(GenericAsyncAPIActionHandler):
         serializer.save()
 
 
-class DestroyModelMixin(GenericAsyncAPIActionHandler):
-    """The action `remove`, for DELETE."""
+class DestroyModelMixin(_Writing):
+    """The action `remove`, for DELETE; clients may call it `destroy`, too."""
 
     @async_action(atomic=True)
     def remove(self, *args: Any, **kwargs: Any) -> Any:
         """Delete an object and answer 204."""
-        self.perform_destroy(self.get_object())
+        with self._transaction():
+            self.perform_destroy(self.get_object())
         return None, 204
+
+    destroy = Alias("remove")
 
     def perform_destroy(self, instance: Any) -> None:
         """Delete the object."""

@@ -25,12 +25,12 @@ ACTIONS = {
     "List": {"list"},
     "Retrieve": {"retrieve"},
     "Update": {"update", "partial_update"},
-    "Destroy": {"remove"},
+    "Destroy": {"remove", "destroy"},
     "ListCreate": {"list", "create"},
     "RetrieveUpdate": {"retrieve", "update", "partial_update"},
-    "RetrieveDestroy": {"retrieve", "remove"},
-    "RetrieveUpdateDestroy": {"retrieve", "update", "partial_update", "remove"},
-    "Model": {"create", "list", "retrieve", "update", "partial_update", "remove"},
+    "RetrieveDestroy": {"retrieve", "remove", "destroy"},
+    "RetrieveUpdateDestroy": {"retrieve", "update", "partial_update", "remove", "destroy"},
+    "Model": {"create", "list", "retrieve", "update", "partial_update", "remove", "destroy"},
 }
 
 
@@ -52,6 +52,7 @@ def as_consumer(name: str) -> tuple[Any, str]:
 @pytest.fixture
 def group(db: None) -> None:
     Group.objects.create(pk=1, name="readers")
+    Group.objects.create(pk=2, name="writers")
 
 
 @pytest.mark.parametrize("made", [as_child, as_consumer])
@@ -61,10 +62,18 @@ async def test_a_generic_class_has_its_actions_and_no_others(
 ) -> None:
     consumer_class, route = made(name)
     async with connect(consumer_class.as_asgi()) as client:
-        # `remove` comes last: the others need the group.
+        # What removes comes last: the others need a group each.
         replies = {
-            action: await client.call(action, route=route, pk=1, data={"name": action})
-            for action in ("create", "list", "retrieve", "update", "partial_update", "remove")
+            action: await client.call(action, route=route, pk=pk, data={"name": action})
+            for action, pk in (
+                ("create", 1),
+                ("list", 1),
+                ("retrieve", 1),
+                ("update", 1),
+                ("partial_update", 1),
+                ("remove", 1),
+                ("destroy", 2),
+            )
         }
     assert {action for action, reply in replies.items() if reply["status"] != 405} == ACTIONS[name]
     assert all(reply["status"] in (200, 201, 204, 405) for reply in replies.values())
