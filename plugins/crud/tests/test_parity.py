@@ -1,4 +1,4 @@
-"""One viewset over HTTP and over the socket, as it is and as a generic handler: the same answers."""
+"""One viewset over HTTP and over the socket, as it is and as a generic handler: same answers."""
 
 from __future__ import annotations
 
