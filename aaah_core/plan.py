@@ -306,11 +306,11 @@ def _moments(plan: Plan) -> list[Moments]:
             f"plugin knows what it is. Install or enable the plugin it belongs to."
         )
 
-    moments = []
+    moments: list[Moments] = []
     # A throttle refuses calls as a permission does; one that nobody enforces stops the start, too.
     for name in ("permission_classes", "throttle_classes"):
-        for permission in getattr(handler_class, name, ()):
-            moments.append(compile_check(check_of(permission), check_of))
+        entries = getattr(handler_class, name, ())
+        moments += [compile_check(check_of(entry), check_of) for entry in entries]
     return moments
 
 
