@@ -27,33 +27,30 @@ __all__ = [
 _NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
-class _Writing(GenericAsyncAPIActionHandler):
-    """What the actions that write have in common."""
+def _transaction(source: Any) -> AbstractContextManager[Any]:
+    """Return a transaction on the database that is written to.
 
-    def _transaction(self) -> AbstractContextManager[Any]:
-        """Return a transaction on the database that the model is written to.
+    The action's own is on the default one, which need not be that.
 
-        The action's own is on the default one, which need not be that.
-        """
-        model = self._model()
-        alias = router.db_for_write(model) if model is not None else DEFAULT_DB_ALIAS
-        return nullcontext() if alias == DEFAULT_DB_ALIAS else transaction.atomic(using=alias)
-
-    def _model(self) -> Any:
-        if self.queryset is not None:
-            return self.queryset.model
-        # Who creates needs no queryset.
-        return getattr(getattr(self.get_serializer_class(), "Meta", None), "model", None)
+    Args:
+        source: A queryset, a manager, a model, or None where none is known.
+    """
+    model = getattr(source, "model", source)
+    if model is None:
+        return nullcontext()
+    alias = getattr(source, "_db", None) or router.db_for_write(model)
+    return nullcontext() if alias == DEFAULT_DB_ALIAS else transaction.atomic(using=alias)
 
 
-class CreateModelMixin(_Writing):
+class CreateModelMixin(GenericAsyncAPIActionHandler):
     """The action `create`, for POST."""
 
     @async_action(atomic=True)
     def create(self, data: Any = _NO_DATA, *args: Any, **kwargs: Any) -> Any:
         """Create an object from `data` and answer it, with 201."""
-        with self._transaction():
-            serializer = self.get_serializer(data=data)
+        serializer = self.get_serializer(data=data)
+        # Who creates needs no queryset.
+        with _transaction(getattr(getattr(serializer, "Meta", None), "model", None)):
             serializer.is_valid(raise_exception=True)
             self.perform_create(serializer)
             return serializer.data, 201
@@ -85,19 +82,19 @@ class RetrieveModelMixin(GenericAsyncAPIActionHandler):
         return self.get_serializer(self.get_object()).data, 200
 
 
-class UpdateModelMixin(_Writing):
+class UpdateModelMixin(GenericAsyncAPIActionHandler):
     """The actions `update`, for PUT, and `partial_update`, for PATCH."""
 
     @async_action(atomic=True)
     def update(self, data: Any = _NO_DATA, *args: Any, **kwargs: Any) -> Any:
         """Change an object to what `data` says, all of it required, and answer the object."""
-        with self._transaction():
+        with _transaction(self.get_queryset()):
             return self._update(data, partial=False)
 
     @async_action(atomic=True)
     def partial_update(self, data: Any = _NO_DATA, *args: Any, **kwargs: Any) -> Any:
         """Change only the fields that `data` names, and answer the object."""
-        with self._transaction():
+        with _transaction(self.get_queryset()):
             return self._update(data, partial=True)
 
     def _update(self, data: Any, *, partial: bool) -> Any:
@@ -114,13 +111,13 @@ class UpdateModelMixin(_Writing):
         serializer.save()
 
 
-class DestroyModelMixin(_Writing):
+class DestroyModelMixin(GenericAsyncAPIActionHandler):
     """The action `remove`, for DELETE; clients may call it `destroy`, too."""
 
     @async_action(atomic=True)
     def remove(self, *args: Any, **kwargs: Any) -> Any:
         """Delete an object and answer 204."""
-        with self._transaction():
+        with _transaction(self.get_queryset()):
             self.perform_destroy(self.get_object())
         return None, 204
 

@@ -92,8 +92,16 @@ class FailingHandler(ShelfHandler):
         raise LookupError
 
 
+class ElsewhereHandler(FailingHandler):
+    queryset = None
+
+    def get_queryset(self) -> Any:
+        return Shelf.objects.using(ALIAS)
+
+
 class Library(AsyncAPIConsumer):
     routepatterns = (
+        path("elsewhere/", ElsewhereHandler.as_aaah()),
         path("shelves/", ShelfHandler.as_aaah()),
         path("failing/", FailingHandler.as_aaah()),
     )
@@ -159,12 +167,13 @@ async def test_what_the_database_refuses_only_at_the_commit_is_a_409_too(shelf: 
     assert await names() == ["first"]
 
 
+@pytest.mark.parametrize("route", ["failing/", "elsewhere/"])
 @pytest.mark.parametrize("action", ["create", "update", "partial_update", "remove", "destroy"])
 async def test_a_write_is_atomic_on_a_database_that_is_not_the_default(
-    action: str, shelf: Shelf
+    action: str, route: str, shelf: Shelf
 ) -> None:
     async with connect(Library.as_asgi()) as client:
-        reply = await client.call(action, route="failing/", pk=shelf.pk, data={"name": "new"})
+        reply = await client.call(action, route=route, pk=shelf.pk, data={"name": "new"})
     assert reply["status"] == 500
     assert await names() == ["first"]
 
