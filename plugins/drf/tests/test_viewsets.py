@@ -254,10 +254,10 @@ class Watched(GroupViewSet):
 
 
 async def test_the_throttles_are_the_viewsets() -> None:
-    application = consumer(path("", serve(Watched)))
+    application = consumer(path("g/", serve(Watched)))
     async with connect(application, user=EMMA) as client:
-        assert (await client.call("retrieve", route="1/"))["status"] == 200
-        answer = await client.call("retrieve", route="1/")
+        assert (await client.call("retrieve", route="g/1/"))["status"] == 200
+        answer = await client.call("retrieve", route="g/1/")
     assert answer["status"] == 429
     assert answer["errors"][0]["retry_after"] > 80_000
 
@@ -268,10 +268,10 @@ class Unthrottled(Watched):
 
 async def test_each_call_has_an_instance_of_its_own_and_one_thread() -> None:
     Views.seen.clear()
-    application = consumer(path("", serve(Unthrottled)), concurrency=4)
+    application = consumer(path("g/", serve(Unthrottled)), concurrency=4)
     async with connect(application, user=EMMA) as client:
         for name in ("retrieve", "remove", "retrieve"):
-            await client.call(name, route="1/")
+            await client.call(name, route="g/1/")
     views, actions, requests, _ = zip(*Views.seen, strict=True)
     assert len({id(view) for view in views}) == len({id(request) for request in requests}) == 3
     assert actions == ("retrieve", "destroy", "retrieve")
