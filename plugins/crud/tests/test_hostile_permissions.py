@@ -233,8 +233,9 @@ ANONYMOUS = [
 
 @pytest.mark.parametrize("user", ANONYMOUS)
 async def test_rule_nobody_is_authenticated_but_a_user_who_is(user: Any) -> None:
-    application = consumer(permission_classes=(drf.IsAuthenticated,))
-    assert set((await statuses(application, 1, user)).values()) == {403}
+    for permission in (drf.IsAuthenticated, IsAuthenticated, drf.IsAuthenticated & IsAuthenticated):
+        application = consumer(permission_classes=(permission,))
+        assert set((await statuses(application, 1, user)).values()) == {403}
     reading = consumer(permission_classes=(drf.IsAuthenticatedOrReadOnly,))
     found = await statuses(reading, 1, user)
     assert found.pop("retrieve") == 200
