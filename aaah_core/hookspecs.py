@@ -66,8 +66,9 @@ def aaah_route_resolver(handler_class: type[AsyncActionHandler]) -> RouteResolve
 def aaah_permission_check(handler_class: type[AsyncActionHandler], permission: Any) -> Check | None:
     """**Permission checks.** Return the `Check` of one entry of `permission_classes`.
 
-    Asked once for each entry, and for each operand of a `Composition`. An entry that nobody answers
-    for stops the start. All checks of a handler, and of its parents, must pass.
+    Asked once for each entry, for each operand of a `Composition`, and for each entry of
+    `throttle_classes`. An entry that nobody answers for stops the start. All checks of a handler,
+    and of its parents, must pass.
     """
 
 

@@ -79,7 +79,8 @@ class AllowAny(BasePermission):
 
 
 def _is_authenticated(scope: Scope) -> bool:
-    return bool(getattr(scope.get("user"), "is_authenticated", False))
+    # Nothing but True will do: of the class AnonymousUser the attribute is a property, and true.
+    return getattr(scope.get("user"), "is_authenticated", False) is True
 
 
 class IsAuthenticated(BasePermission):

@@ -259,10 +259,14 @@ def _moments(plan: Plan) -> list[Moments]:
             subject = getattr(permission, "__name__", repr(permission))
             plan.answers.append(Answer(hook, subject, plugin))
             return cast(Check, typed(check, Check, plugin, hook))
-        raise no_check(handler_class, permission)
+        raise no_check(handler_class, name, permission)
 
-    permissions = getattr(handler_class, "permission_classes", ())
-    return [compile_check(check_of(permission), check_of) for permission in permissions]
+    moments: list[Moments] = []
+    # A throttle refuses calls as a permission does; one that nobody enforces stops the start, too.
+    for name in ("permission_classes", "throttle_classes"):
+        entries = getattr(handler_class, name, ())
+        moments += [compile_check(check_of(entry), check_of) for entry in entries]
+    return moments
 
 
 def _guard(plan: Plan, name: Name) -> Guard:

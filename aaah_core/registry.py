@@ -214,10 +214,12 @@ def _check_settings(registry: Registry, settings: conf.Settings, installed: Iter
             registry.errors.append(
                 f'AAAH["PLUGIN_SETTINGS"] has {name!r}, and that plugin has no settings.'
             )
-    for name in conf.declared:
+    for name, schema in conf.declared.items():
         if name in plugins and plugins[name].state == "loaded":
+            # What is wrong elsewhere in AAAH is no fault of this plugin.
+            values = settings.PLUGIN_SETTINGS.get(name, {})
             try:
-                conf.read_plugin(name)
+                conf.read(values, schema, f'AAAH["PLUGIN_SETTINGS"][{name!r}]')
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - a stranger's dataclass may raise anything

@@ -141,10 +141,10 @@ def no_wire(consumer_class: type[Any], wire: str, hook: str) -> ConfigurationErr
     )
 
 
-def no_check(handler_class: type[Any], permission: Any) -> ConfigurationError:
-    """Return the error of a permission that nobody answers for."""
+def no_check(handler_class: type[Any], name: str, permission: Any) -> ConfigurationError:
+    """Return the error of an entry of `permission_classes` or the like that nobody answers for."""
     return ConfigurationError(
-        f"permission_classes of {handler_class.__qualname__} has {permission!r}, and no loaded "
+        f"{name} of {handler_class.__qualname__} has {permission!r}, and no loaded "
         f"plugin knows what it is. Install or enable the plugin it belongs to."
     )
 

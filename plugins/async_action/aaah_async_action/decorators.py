@@ -13,7 +13,7 @@ from django.db import transaction
 
 from aaah_core import ACTION_MARK, ConfigurationError, run_sync
 
-__all__ = ["Marked", "Mode", "Options", "async_action", "marked"]
+__all__ = ["Alias", "Marked", "Mode", "Options", "async_action", "marked"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +52,21 @@ class Marked:
     #: The function as it was written, in its transaction if it is atomic.
     function: Callable[..., Any]
     options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name for an action, as in ``destroy = Alias("remove")``.
+
+    A call by this name is a call of that action to whatever goes by names, permissions first; only
+    the reply repeats the name that was called. In code the name leads to the method.
+    """
+
+    #: The name of the action, which is its method's.
+    action: str
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        return self if instance is None else getattr(instance, self.action)
 
 
 def marked(attribute: Any) -> Marked | None:

@@ -1,22 +1,32 @@
-"""The hook: collects the methods that `@async_action` marked."""
+"""The hooks: collect the methods that `@async_action` marked, and their other names."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, transaction
 
 from aaah_async_action.binding import Binding, compile_binding
 from aaah_async_action.broadcast import broadcasting, broadcasting_sync
-from aaah_async_action.decorators import Marked, marked
-from aaah_core import Action, AsyncAPIConsumer, Call, ConfigurationError, hookimpl
+from aaah_async_action.decorators import Alias, Marked, marked
+from aaah_core import (
+    Action,
+    AsyncAPIConsumer,
+    Call,
+    CallNext,
+    ConfigurationError,
+    Middleware,
+    Reply,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from aaah_core import AsyncActionHandler
 
-__all__ = ["aaah_actions"]
+__all__ = ["aaah_actions", "aaah_middleware"]
 
 
 @hookimpl
@@ -37,7 +47,60 @@ def aaah_actions(handler_class: type[AsyncActionHandler]) -> dict[str, Action]:
                 f"another name with @async_action(name=...), or set an inherited one to None."
             )
         attributes[name], actions[name] = where, _action(handler_class, mark, where)
+    for name, alias in _aliases(handler_class):
+        if name not in actions and alias.action in actions:
+            actions[name] = replace(actions[alias.action], name=name)
     return actions
+
+
+@hookimpl
+def aaah_middleware(
+    handler_class: type[AsyncActionHandler], action: Action | None
+) -> Middleware | None:
+    """Let a call by another name be a call of the action."""
+    alias = None if action is None else inspect.getattr_static(handler_class, action.name, None)
+    return _under(alias.action) if isinstance(alias, Alias) else None
+
+
+def _under(name: str) -> Middleware:
+    def middleware(call: Call, call_next: CallNext) -> Awaitable[Reply]:
+        return _called_as(name, call, call_next)
+
+    return middleware
+
+
+async def _called_as(name: str, call: Call, call_next: CallNext) -> Reply:
+    # A permission that asks for the action's name must not be passed by under another.
+    called, call.action = call.action, name
+    try:
+        return await call_next(call)
+    finally:
+        call.action = called
+
+
+def _aliases(handler_class: type[Any]) -> list[tuple[str, Alias]]:
+    """Return the other names that a class has.
+
+    Raises:
+        ConfigurationError: A child overrides the other name alone, and the action goes past it.
+    """
+    found = []
+    mro = handler_class.__mro__
+    nearest = {name: owner for owner in reversed(mro) for name in vars(owner)}
+    for owner in mro:
+        for name, alias in vars(owner).items():
+            if not isinstance(alias, Alias):
+                continue
+            current = vars(nearest[name])[name]
+            if current is alias:
+                found.append((name, alias))
+            elif current is not None and nearest.get(alias.action) is owner:
+                raise ConfigurationError(
+                    f"{handler_class.__qualname__} overrides {name}(), which is another name for "
+                    f"the action {alias.action!r} of {owner.__qualname__}: override "
+                    f"{alias.action}(), or both."
+                )
+    return found
 
 
 def _marked_methods(handler_class: type[Any]) -> list[tuple[str, Marked]]:

@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
-from aaah_async_action.decorators import async_action
+from aaah_async_action.decorators import Alias, async_action
 from aaah_async_action.plugin import aaah_actions
-from aaah_core import ACTION_MARK, AsyncActionHandler, ConfigurationError
+from aaah_core import (
+    ACTION_MARK,
+    AsyncActionHandler,
+    AsyncAPIConsumer,
+    BasePermission,
+    ConfigurationError,
+)
+from aaah_core.testing import connect
 
 
 class Handler(AsyncActionHandler):
@@ -272,3 +279,61 @@ def test_a_method_without_self_is_refused() -> None:
     for handler_class in (Bad, Worse):
         with pytest.raises(ConfigurationError, match=r"\.bare takes no `self`"):
             aaah_actions(handler_class)
+
+
+class Removes(AsyncAPIConsumer):
+    @async_action
+    def remove(self, pk: int = 0) -> Any:
+        return [self.action, pk]
+
+    destroy = Alias("remove")
+
+
+async def test_an_alias_calls_its_action_and_is_repeated_in_the_reply() -> None:
+    class OnlyRemove(BasePermission):
+        async def has_permission(
+            self, scope: Any, handler: Any, action: str, **kwargs: Any
+        ) -> bool:
+            return action == "remove"
+
+    class Child(Removes):
+        permission_classes = (OnlyRemove,)
+
+        @async_action
+        async def other(self) -> Any:
+            return await self.destroy(pk=7)
+
+    async with connect(Child.as_asgi()) as client:
+        reply = await client.call("destroy", pk=5)
+        assert (reply["status"], reply["action"], reply["data"]) == (200, "destroy", ["remove", 5])
+        assert (await client.call("other"))["status"] == 403
+
+
+async def test_an_alias_leads_to_what_a_child_made_of_the_action() -> None:
+    class Child(Removes):
+        @async_action
+        async def remove(self) -> str:  # type: ignore[override]  # a child may
+            return "overridden"
+
+    class Without(Removes):
+        remove = None  # type: ignore[assignment]  # takes an inherited action away
+
+    async with connect(Child.as_asgi()) as client:
+        assert (await client.call("destroy"))["data"] == "overridden"
+    async with connect(Without.as_asgi()) as client:
+        assert (await client.call("destroy"))["status"] == 405
+        assert (await client.call("remove"))["status"] == 405
+
+
+@pytest.mark.parametrize("decorate", [async_action, lambda function: function])
+def test_overriding_an_alias_alone_is_refused_for_the_action_would_go_past_it(
+    decorate: Any,
+) -> None:
+    class Child(Removes):
+        @decorate
+        def destroy(self) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"Child overrides destroy\(\), which is another"):
+        Child.as_asgi()
+    both = type("Both", (Child,), {"remove": async_action(name="remove")(lambda self: 1)})
+    both.as_asgi()  # type: ignore[attr-defined]  # made by type()

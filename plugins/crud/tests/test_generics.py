@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import path
+from rest_framework.permissions import BasePermission
 from rest_framework.serializers import ModelSerializer
 
 from aaah_core import AsyncAPIConsumer
@@ -25,12 +26,12 @@ ACTIONS = {
     "List": {"list"},
     "Retrieve": {"retrieve"},
     "Update": {"update", "partial_update"},
-    "Destroy": {"remove"},
+    "Destroy": {"remove", "destroy"},
     "ListCreate": {"list", "create"},
     "RetrieveUpdate": {"retrieve", "update", "partial_update"},
-    "RetrieveDestroy": {"retrieve", "remove"},
-    "RetrieveUpdateDestroy": {"retrieve", "update", "partial_update", "remove"},
-    "Model": {"create", "list", "retrieve", "update", "partial_update", "remove"},
+    "RetrieveDestroy": {"retrieve", "remove", "destroy"},
+    "RetrieveUpdateDestroy": {"retrieve", "update", "partial_update", "remove", "destroy"},
+    "Model": {"create", "list", "retrieve", "update", "partial_update", "remove", "destroy"},
 }
 
 
@@ -52,22 +53,86 @@ def as_consumer(name: str) -> tuple[Any, str]:
 @pytest.fixture
 def group(db: None) -> None:
     Group.objects.create(pk=1, name="readers")
+    Group.objects.create(pk=2, name="writers")
 
 
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
 @pytest.mark.parametrize("made", [as_child, as_consumer])
 @pytest.mark.parametrize("name", ACTIONS)
 async def test_a_generic_class_has_its_actions_and_no_others(
-    name: str, made: Callable[[str], tuple[Any, str]], group: None
+    name: str, made: Callable[[str], tuple[Any, str]], codec: str, group: None
 ) -> None:
     consumer_class, route = made(name)
-    async with connect(consumer_class.as_asgi()) as client:
-        # `remove` comes last: the others need the group.
+    consumer_class.codecs = (codec,)
+    async with connect(consumer_class.as_asgi(), codec=codec) as client:
+        # What removes comes last: the others need a group each.
         replies = {
-            action: await client.call(action, route=route, pk=1, data={"name": action})
-            for action in ("create", "list", "retrieve", "update", "partial_update", "remove")
+            action: await client.call(action, route=route, pk=pk, data={"name": action})
+            for action, pk in (
+                ("create", 1),
+                ("list", 1),
+                ("retrieve", 1),
+                ("update", 1),
+                ("partial_update", 1),
+                ("remove", 1),
+                ("destroy", 2),
+            )
         }
     assert {action for action, reply in replies.items() if reply["status"] != 405} == ACTIONS[name]
     assert all(reply["status"] in (200, 201, 204, 405) for reply in replies.values())
+
+
+#: The seed's table: what each action is over HTTP, and what the generic actions answer.
+TABLE = {
+    "retrieve": ("GET", 200, {"id": 1, "name": "readers"}),
+    "list": ("GET", 200, [{"id": 1, "name": "readers"}, {"id": 2, "name": "writers"}]),
+    "create": ("POST", 201, {"id": 3, "name": "new"}),
+    "update": ("PUT", 200, {"id": 1, "name": "new"}),
+    "partial_update": ("PATCH", 200, {"id": 1, "name": "new"}),
+    "remove": ("DELETE", 204, None),
+    "destroy": ("DELETE", 204, None),
+}
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+@pytest.mark.parametrize("owner", [True, False])
+@pytest.mark.parametrize("action", TABLE)
+async def test_each_action_of_the_table_stands_for_its_http_request(
+    action: str, owner: bool, codec: str, group: None
+) -> None:
+    method, status, data = TABLE[action]
+    asked = []
+
+    class Ask(BasePermission):
+        def has_permission(self, request: Any, view: Any) -> bool:
+            asked.append((request.method, view.action, request.data))
+            return True
+
+    own = {**NAMESPACE, "permission_classes": (Ask,), "queryset": Group.objects.order_by("pk")}
+    if owner:
+        route, consumer_class = "", type("Own", (consumers.ModelAPIConsumer,), own)
+    else:
+        route, child = "it/", type("Child", (handlers.ModelAPIActionHandler,), own)
+        patterns = (path("it/", child.as_aaah()),)  # type: ignore[attr-defined]  # made by type()
+        consumer_class = type("Parent", (AsyncAPIConsumer,), {"routepatterns": patterns})
+    consumer_class.codecs = (codec,)  # type: ignore[attr-defined]  # made by type()
+    sent = {"name": "new"}
+    async with connect(consumer_class.as_asgi(), codec=codec) as client:  # type: ignore[attr-defined]  # as above
+        reply = await client.call(action, route=route, pk=1, data=sent)
+    expected = {"errors": [], "data": data, "action": action, "route": route, "status": status}
+    assert reply == expected
+    assert asked == [(method, "remove" if action == "destroy" else action, sent)]
+
+
+class OnlyCreates(handlers.CreateAPIActionHandler):
+    serializer_class = GroupSerializer
+
+
+async def test_who_creates_needs_no_queryset(db: None) -> None:
+    patterns = (path("x/", OnlyCreates.as_aaah()),)
+    consumer_class: Any = type("Parent", (AsyncAPIConsumer,), {"routepatterns": patterns})
+    async with connect(consumer_class.as_asgi()) as client:
+        assert (await client.call("create", route="x/", data={"name": "new"}))["status"] == 201
 
 
 class UserSerializer(ModelSerializer[User]):

@@ -1,19 +1,27 @@
-"""DRF's exceptions as replies."""
+"""DRF's and Django's exceptions as replies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rest_framework.exceptions import APIException
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
+from django.db.models import ProtectedError, RestrictedError
+from django.http import Http404
+from django.utils.functional import Promise
+from rest_framework import exceptions
 from rest_framework.settings import api_settings
 
-from aaah_core import Call, Reply
+from aaah_core import Call, ExceptionHandler, Reply
 
-__all__ = ["reply_to"]
+__all__ = ["REPLIES", "reply_to"]
+
+logger = logging.getLogger("aaah.drf")
 
 
-def reply_to(call: Call, error: APIException) -> Reply:
+def reply_to(call: Call, error: exceptions.APIException) -> Reply:
     """Return the reply to an exception of DRF's: its status, and an error object a message."""
     default = {"code": error.default_code, "detail": str(error.default_detail)}
     errors = list(_problems(error.detail, error.default_code, ())) or [default]
@@ -21,7 +29,15 @@ def reply_to(call: Call, error: APIException) -> Reply:
     if wait is not None:
         for each in errors:
             each["retry_after"] = wait
-    return Reply(status=error.status_code, errors=errors)
+    return Reply(status=_status(error), errors=errors)
+
+
+def _status(error: exceptions.APIException) -> int:
+    # A 401 asks for credentials in a header, and there is no header here to ask for or to send.
+    # Without authenticators, DRF's views answer these two with 403 for the same reason.
+    if isinstance(error, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
+        return 403
+    return int(error.status_code)
 
 
 def _problems(
@@ -47,3 +63,42 @@ def _problems(
 
 def _step(key: Any) -> str | int:
     return key if isinstance(key, int) else str(key)
+
+
+def _not_found(call: Call, error: Http404) -> Reply:
+    return reply_to(call, exceptions.NotFound(_said(error)))
+
+
+def _denied(call: Call, error: PermissionDenied) -> Reply:
+    return reply_to(call, exceptions.PermissionDenied(_said(error)))
+
+
+def _said(error: Exception) -> Any:
+    """Return what an exception of Django's says, as DRF's views do; only what is a sentence."""
+    detail = error.args[0] if error.args else None
+    return detail if isinstance(detail, (str, Promise)) and detail else None
+
+
+def _conflict(call: Call, error: IntegrityError) -> Reply:
+    # What the database says holds values of rows: not for a client, nor for every log.
+    kind, handler = type(error).__name__, type(call.handler).__qualname__
+    logger.warning("%s in action %.100r of %s: answered 409", kind, call.action, handler)
+    logger.debug("What the database said", exc_info=error)
+    problem = {"code": "conflict", "detail": "The change conflicts with what is stored."}
+    return Reply(status=409, errors=[problem])
+
+
+def _in_use(call: Call, error: ProtectedError | RestrictedError) -> Reply:
+    problem = {"code": "protected", "detail": "Other objects still refer to this one."}
+    return Reply(status=409, errors=[problem])
+
+
+#: By exception class, as `aaah_exception_handlers` returns them.
+REPLIES: Mapping[type[Exception], ExceptionHandler] = {
+    exceptions.APIException: reply_to,
+    Http404: _not_found,
+    PermissionDenied: _denied,
+    IntegrityError: _conflict,
+    ProtectedError: _in_use,
+    RestrictedError: _in_use,
+}

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.http import Http404
-from rest_framework.settings import api_settings
+from rest_framework.generics import get_object_or_404
+from rest_framework.response import Response
 
 from aaah_core import AsyncAPIActionHandler, ConfigurationError, ValidationError
+from aaah_drf.conf import Default, settings
 from aaah_drf.request import CallRequest, request_of
 
 __all__ = ["GenericAsyncAPIActionHandler"]
 
-
-class _DefaultPermissions:
-    """Stands for ``REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"]`` until a class says otherwise."""
-
-    def __get__(self, instance: object, owner: type[Any]) -> Sequence[Any]:
-        return cast(Sequence[Any], api_settings.DEFAULT_PERMISSION_CLASSES)
+_PAGINATOR = "aaah_drf.paginator"
+#: What views override, and nobody would ask here: what it guards would stand open.
+_NOT_ASKED = {
+    "get_permissions": "name them in permission_classes; a permission knows view.action",
+    "check_permissions": "write a permission class",
+    "permission_denied": "set `message` and `code` on the permission class",
+    "get_throttles": "name them in throttle_classes; a throttle knows view.action",
+    "check_throttles": "write a throttle class",
+    "initial": "write a permission class, or a middleware (the hook aaah_middleware)",
+}
 
 
 class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
     """A handler over a queryset and its serializer.
 
     Its methods are DRF's, and like them they are sync: call them from a sync action, or with
-    `run_sync` from an async one.
+    `run_sync` from an async one. What is left unset is what ``REST_FRAMEWORK`` says, and
+    ``AAAH["PLUGIN_SETTINGS"]["drf"]`` before it.
 
     Attributes:
         queryset: What `get_queryset` begins with.
@@ -35,21 +41,39 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         lookup_field: The field, or lookup, that `get_object` finds an object by.
         lookup_url_kwarg: What the route, or else the message, calls its value; `lookup_field`
             if None.
-        permission_classes: ``REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"]`` if unset.
+        permission_classes: All must pass.
+        throttle_classes: All must pass, the rates of `throttle_scope` among them.
+        filter_backends: What `filter_queryset` asks, in turn.
+        pagination_class: What `paginate_queryset` makes; None for no pages.
+        http_methods: The HTTP methods that custom actions stand for, by action; POST if not named.
     """
 
     queryset: ClassVar[QuerySet[Any] | None] = None
     serializer_class: ClassVar[type[Any] | None] = None
     lookup_field: ClassVar[str] = "pk"
     lookup_url_kwarg: ClassVar[str | None] = None
-    permission_classes: ClassVar[Sequence[Any]] = cast(Any, _DefaultPermissions())
+    permission_classes: ClassVar[Sequence[Any]] = cast(Any, Default("DEFAULT_PERMISSION_CLASSES"))
+    throttle_classes: ClassVar[Sequence[Any]] = cast(Any, Default("DEFAULT_THROTTLE_CLASSES"))
+    filter_backends: ClassVar[Sequence[Any]] = cast(Any, Default("DEFAULT_FILTER_BACKENDS"))
+    pagination_class: ClassVar[Any] = Default("DEFAULT_PAGINATION_CLASS")
+    http_methods: ClassVar[Mapping[str, str | Sequence[str]]] = {}
+    #: Some of DRF's classes look for it in a view.
+    format_kwarg: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, instead in _NOT_ASKED.items():
+            if hasattr(cls, name):
+                raise ConfigurationError(
+                    f"{cls.__qualname__} has {name}(), and nobody calls it: {instead}."
+                )
 
     @property
     def request(self) -> CallRequest:
         """The running call as a DRF request."""
         return request_of(self.call)
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def get_queryset(self) -> Any:
         """Return the objects that this handler is about.
 
         Raises:
@@ -59,6 +83,7 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
             raise ConfigurationError(
                 f"{type(self).__qualname__} has no queryset: set it, or override get_queryset()."
             )
+        # Evaluated once, a queryset of the class would answer the same for ever.
         return self.queryset.all()
 
     def get_object(self) -> Any:
@@ -69,11 +94,8 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
             PermissionDenied: A check refused.
             ValidationError: Neither the route nor the message says which object.
         """
-        queryset = self.get_queryset()
-        try:
-            found = queryset.get(**{self.lookup_field: self._lookup_value()})
-        except (queryset.model.DoesNotExist, TypeError, ValueError, DjangoValidationError):
-            raise Http404 from None
+        queryset = self.filter_queryset(self.get_queryset())
+        found = get_object_or_404(queryset, **{self.lookup_field: self._lookup_value()})
         self.check_object_permissions(found)
         return found
 
@@ -90,8 +112,9 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         """Return a serializer for this call: the class's, with the class's context."""
+        serializer_class = self.get_serializer_class()
         kwargs.setdefault("context", self.get_serializer_context())
-        return self.get_serializer_class()(*args, **kwargs)
+        return serializer_class(*args, **kwargs)
 
     def get_serializer_class(self) -> type[Any]:
         """Return the class of the serializer.
@@ -109,3 +132,45 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
     def get_serializer_context(self) -> dict[str, Any]:
         """Return what serializers may look at: `request`, `view` (and `handler`), `scope`."""
         return {"request": self.request, "view": self, "handler": self, "scope": self.scope}
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Return a queryset as the filter backends leave it, by the query of the route."""
+        for backend in self.filter_backends:
+            queryset = backend().filter_queryset(self.request, queryset, self)
+        return queryset
+
+    @property
+    def paginator(self) -> Any:
+        """The paginator of this call, or None."""
+        # The instance of a consumer outlives the call.
+        if _PAGINATOR not in self.call.state:
+            self.call.state[_PAGINATOR] = self._new_paginator()
+        return self.call.state[_PAGINATOR]
+
+    def _new_paginator(self) -> Any:
+        if self.pagination_class is None:
+            return None
+        paginator = self.pagination_class()
+        if settings.PAGE_SIZE is not None:
+            for name in ("page_size", "default_limit"):
+                if _is_drfs_own(type(paginator), name):
+                    setattr(paginator, name, settings.PAGE_SIZE)
+        return paginator
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """Return the page that the query of the route asks for; None without pagination."""
+        if self.paginator is None:
+            return None
+        return self.paginator.paginate_queryset(queryset, self.request.linking_routes(), view=self)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Return a page with its links, which are routes: a client sends them as they come."""
+        response: Response = self.paginator.get_paginated_response(data)
+        return response
+
+
+def _is_drfs_own(paginator_class: type[Any], name: str) -> bool:
+    for owner in paginator_class.__mro__:
+        if name in vars(owner):
+            return owner.__module__ == "rest_framework.pagination"
+    return False

@@ -1,28 +1,34 @@
-"""The hooks: Django REST framework's permissions, and its exceptions."""
+"""The hooks: Django REST framework's permissions, throttles, exceptions and viewsets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from aaah_core import Check, ExceptionHandler, hookimpl
+from aaah_core import Action, Check, ExceptionHandler, hookimpl
+from aaah_drf.conf import Settings
 
-__all__ = ["aaah_exception_handlers", "aaah_permission_check"]
+__all__ = ["Settings", "aaah_actions", "aaah_exception_handlers", "aaah_permission_check"]
 
 
 @hookimpl
-def aaah_permission_check(permission: Any) -> Check | None:
-    """Return the check of one of DRF's permission classes, or of a composition of them."""
+def aaah_permission_check(handler_class: type[Any], permission: Any) -> Check | None:
+    """Return the check of one of DRF's permission classes, of a composition, or of a throttle."""
     from aaah_drf.permissions import check_of
+    from aaah_drf.throttles import throttle_check
 
-    return check_of(permission)
+    return check_of(permission) or throttle_check(handler_class, permission)
 
 
 @hookimpl
 def aaah_exception_handlers() -> Mapping[type[Exception], ExceptionHandler]:
-    """Return what answers for DRF's exceptions."""
-    from rest_framework.exceptions import APIException
+    """Return what answers for DRF's exceptions, and for Django's that DRF answers for."""
+    from aaah_drf.exceptions import REPLIES
 
-    from aaah_drf.exceptions import reply_to
+    return REPLIES
 
-    return {APIException: reply_to}
+
+@hookimpl
+def aaah_actions(handler_class: type[Any]) -> Mapping[str, Action] | None:
+    """Return the actions of a viewset that `serve` made a handler of."""
+    return getattr(handler_class, "viewset_actions", None)

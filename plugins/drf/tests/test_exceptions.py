@@ -3,6 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
+from django.db.models import ProtectedError, RestrictedError
+from django.http import Http404
 from django.utils.translation import gettext_lazy
 from rest_framework import exceptions as drf
 from rest_framework import serializers
@@ -30,11 +34,16 @@ def reply(error: drf.APIException) -> Reply:
         (drf.ParseError("What?"), 400, {"code": "parse_error", "detail": "What?"}),
         (
             drf.NotAuthenticated(),
-            401,
+            403,
             {
                 "code": "not_authenticated",
                 "detail": "Authentication credentials were not provided.",
             },
+        ),
+        (
+            drf.AuthenticationFailed("Who?"),
+            403,
+            {"code": "authentication_failed", "detail": "Who?"},
         ),
         (
             drf.PermissionDenied("Not you.", code="blocked"),
@@ -96,6 +105,61 @@ def test_a_message_keeps_its_own_code() -> None:
     assert reply(error).errors == [{"code": "taken", "detail": "no", "field": ["title"]}]
 
 
+class Secret:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "detail"),
+    [
+        (Http404(), 404, "not_found", "Not found."),
+        (Http404("No such book."), 404, "not_found", "No such book."),
+        (Http404(gettext_lazy("No such book.")), 404, "not_found", "No such book."),
+        (Http404({"path": "x", "tried": [["secret/"]]}), 404, "not_found", "Not found."),
+        (Http404(Secret()), 404, "not_found", "Not found."),
+        (
+            PermissionDenied(),
+            403,
+            "permission_denied",
+            "You do not have permission to perform this action.",
+        ),
+        (PermissionDenied("Not you."), 403, "permission_denied", "Not you."),
+        (
+            IntegrityError("duplicate key: (email)=(emma@example.org)"),
+            409,
+            "conflict",
+            "The change conflicts with what is stored.",
+        ),
+        (
+            ProtectedError("Cannot delete emma@example.org", set()),
+            409,
+            "protected",
+            "Other objects still refer to this one.",
+        ),
+        (
+            RestrictedError("Cannot delete emma@example.org", set()),
+            409,
+            "protected",
+            "Other objects still refer to this one.",
+        ),
+    ],
+)
+async def test_an_exception_of_djangos_is_the_reply_that_drf_would_give(
+    error: Exception, status: int, code: str, detail: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Consumer(AsyncAPIConsumer):
+        @async_action
+        async def run(self) -> None:
+            raise error
+
+    caplog.set_level("INFO")
+    async with connect(Consumer.as_asgi()) as client:
+        answer = await client.call("run")
+    assert (answer["status"], answer["data"]) == (status, None)
+    assert answer["errors"] == [{"code": code, "detail": detail}]
+    assert "emma@example.org" not in caplog.text
+
+
 class ItemSerializer(serializers.Serializer[Any]):
     price = serializers.DecimalField(max_digits=5, decimal_places=2)
 
@@ -109,6 +173,10 @@ class Shop(AsyncAPIConsumer):
     @async_action
     async def order(self, data: Any) -> None:
         OrderSerializer(data=data).is_valid(raise_exception=True)
+
+    @async_action
+    async def order_many(self, data: Any) -> None:
+        ItemSerializer(data=data, many=True).is_valid(raise_exception=True)
 
     @async_action
     async def wait(self) -> None:
@@ -125,6 +193,17 @@ async def test_what_a_serializer_finds_wrong_reaches_the_client_with_its_paths()
         ("required", ["items", 2, "price"]),
         ("invalid", ["tags", 1]),
     ]
+
+
+async def test_many_objects_are_told_apart_by_their_place_in_the_list() -> None:
+    async with connect(Shop.as_asgi()) as client:
+        answer = await client.call("order_many", data=[{"price": "1"}, {"price": "dear"}, 5])
+        none = await client.call("order_many", data={"price": "1"})
+    assert [(each["code"], each.get("field")) for each in answer["errors"]] == [
+        ("invalid", [1, "price"]),
+        ("invalid", [2]),
+    ]
+    assert [(each["code"], each.get("field")) for each in none["errors"]] == [("not_a_list", None)]
 
 
 async def test_a_throttled_client_is_told_when_to_come_back() -> None:

@@ -206,6 +206,56 @@ async def test_an_async_method_of_a_drf_class_is_waited_for() -> None:
     assert await answers(~Deny) == (200, 403)
 
 
+class Closed(drf.BasePermission):
+    message = "The library is closed."
+    code = "closed"
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return view.action != "run"
+
+    def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        return False
+
+
+async def errors_of(*permissions: Any) -> list[Any]:
+    class Consumer(AsyncAPIConsumer):
+        permission_classes = permissions
+
+        @async_action
+        def run(self) -> None: ...
+
+        @async_action
+        def take(self) -> None:
+            self.check_object_permissions("an object")
+
+        @async_action
+        async def take_async(self) -> None:
+            await self.acheck_object_permissions("an object")
+
+    found = []
+    async with connect(Consumer.as_asgi()) as client:
+        for action in ("run", "take", "take_async"):
+            answer = await client.call(action)
+            assert answer["status"] == 403
+            found += answer["errors"]
+    return found
+
+
+async def test_a_class_refuses_with_its_own_message_and_code() -> None:
+    said = {"code": "closed", "detail": "The library is closed."}
+    assert await errors_of(Closed) == [said] * 3
+    assert await errors_of(drf.AllowAny, Closed) == [said] * 3
+
+
+async def test_a_message_inside_a_composition_does_not_decide_it() -> None:
+    assert await answers(Closed | drf_leaf(True, True)) == (200, 200)
+    assert await answers(Closed | native_leaf(True, True, awaited=True)) == (200, 200)
+    assert await answers(native_leaf(True, True, awaited=False) | Closed) == (200, 200)
+    assert await answers(~Closed) == (200, 403)
+    composed_errors = await errors_of(Closed & drf_leaf(True, True))
+    assert {each["code"] for each in composed_errors} == {"permission_denied"}
+
+
 class Greeter(AsyncAPIConsumer):
     permission_classes = (drf.IsAuthenticated,)
 

@@ -1,0 +1,69 @@
+"""The settings of the plugin: DRF's own, and what differs from them over a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from aaah_core import ConfigurationError, plugin_settings
+
+__all__ = ["Default", "Settings", "default"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of ``AAAH["PLUGIN_SETTINGS"]["drf"]``; None leaves it to ``REST_FRAMEWORK``.
+
+    Classes stand as dotted names, as in DRF's settings, or as themselves.
+    """
+
+    #: Of generic handlers that name no `permission_classes`.
+    DEFAULT_PERMISSION_CLASSES: list[Any] | None = None
+    #: Of generic handlers that name no `throttle_classes`.
+    DEFAULT_THROTTLE_CLASSES: list[Any] | None = None
+    #: Rates by scope; a scope that is not here has DRF's rate.
+    DEFAULT_THROTTLE_RATES: dict[str, str | None] | None = None
+    #: Of generic handlers that name no `filter_backends`.
+    DEFAULT_FILTER_BACKENDS: list[Any] | None = None
+    #: Of generic handlers that name no `pagination_class`.
+    DEFAULT_PAGINATION_CLASS: Any = None
+    #: The size of a page, where a paginator's class sets none of its own.
+    PAGE_SIZE: int | None = None
+
+
+settings = plugin_settings("drf", Settings)
+
+
+def default(name: str) -> Any:
+    """Return a setting: the plugin's own, else DRF's.
+
+    Raises:
+        ConfigurationError: It names something that cannot be imported.
+    """
+    from rest_framework.settings import api_settings
+
+    own = getattr(settings, name)
+    try:
+        return getattr(api_settings, name) if own is None else _imported(own)
+    except (AttributeError, ImportError) as error:
+        # An AttributeError would look as if the handler had no such attribute, and so no checks.
+        raise ConfigurationError(f"The setting {name} of DRF is set wrongly: {error}.") from error
+
+
+def _imported(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_imported(each) for each in value]
+    return import_string(value) if isinstance(value, str) else value
+
+
+class Default:
+    """Stands for a setting until a class says otherwise."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type[Any]) -> Sequence[Any] | Any:
+        return default(self._name)
