@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias, overload
 
 from django.db import transaction
 
@@ -17,6 +17,13 @@ _MODES = ["response", "broadcast", "none"]
 _SYNC = "__rest_framework_channels_sync__"
 
 
+Async: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
+
+
+@overload
+def async_action(method: Callable[..., Any], /) -> Async: ...
+@overload
+def async_action(**kwargs: Any) -> Callable[[Callable[..., Any]], Async]: ...
 def async_action(method: Callable[..., Any] | None = None, /, **kwargs: Any) -> Any:
     """Make a method an action: clients call it by name, code awaits it.
 

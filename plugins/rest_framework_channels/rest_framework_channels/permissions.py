@@ -260,7 +260,7 @@ def _request_of(handler: Any) -> CallRequest:
 _NATIVE = (BasePermission, aaah_core.BasePermission)
 _OPERATORS = (AND, OR, NOT)
 _HOLDERS = (OperandHolder, SingleOperandHolder, drf.OperandHolder, drf.SingleOperandHolder)
-_DRF_PAIRS: dict[Any, Any] = {drf.AND: AND, drf.OR: OR}
+_DRF_OPERATORS: dict[Any, Any] = {drf.AND: AND, drf.OR: OR, drf.NOT: NOT}
 _BY_NAME: dict[str, Any] = {"and": AND, "or": OR, "not": NOT}
 
 
@@ -281,7 +281,7 @@ def instance_of(entry: Any) -> Any:
     if isinstance(entry, Composition):
         return _BY_NAME[entry.operator](*map(instance_of, entry.operands))
     if isinstance(entry, drf.OperandHolder):
-        operator = _DRF_PAIRS[entry.operator_class]
+        operator = _DRF_OPERATORS[entry.operator_class]
         return operator(instance_of(entry.op1_class), instance_of(entry.op2_class))
     if isinstance(entry, drf.SingleOperandHolder):
         return NOT(instance_of(entry.op1_class))
@@ -290,15 +290,13 @@ def instance_of(entry: Any) -> Any:
 
 def wrapped(permission: Any) -> Any:
     """Return an instance that is asked as this package asks: DRF's, in a wrapper."""
-    if isinstance(permission, drf.NOT):
+    operator = _DRF_OPERATORS.get(type(permission))
+    if operator is NOT:
         return NOT(permission.op1)
-    if type(permission) in _DRF_PAIRS:
-        return _DRF_PAIRS[type(permission)](permission.op1, permission.op2)
-    return (
-        WrappedDRFPermission(permission)
-        if isinstance(permission, DRFBasePermission)
-        else permission
-    )
+    if operator is not None:
+        return operator(permission.op1, permission.op2)
+    is_drfs = isinstance(permission, DRFBasePermission)
+    return WrappedDRFPermission(permission) if is_drfs else permission
 
 
 async def _ask(operand: Any, name: str, args: Any, kwargs: Any) -> bool:

@@ -88,8 +88,7 @@ def prefix(route: Any) -> URLPattern:
     if isinstance(route, URLResolver):
         raise ImproperlyConfigured(f"{route}: include() is not supported.")
     own: Any = route.pattern
-    text = own._regex if isinstance(own, RegexPattern) else own._route
-    pattern = type(own)(text, own.name, is_endpoint=False)
+    pattern = type(own)(str(own), own.name, is_endpoint=False)
     return URLPattern(pattern, route.callback, route.default_args, route.name)
 
 

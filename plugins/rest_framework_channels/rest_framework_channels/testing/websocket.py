@@ -30,6 +30,10 @@ class ExtendedWebsocketCommunicator(ApplicationCommunicator):
     """
 
     scope: dict[str, Any]
+    # asgiref's, which have no types.
+    send_input: Any
+    receive_output: Any
+    wait: Any
 
     def __init__(  # noqa: PLR0917 - code written for rest_framework_channels passes them so
         self,
