@@ -104,15 +104,14 @@ def _matched(pattern: Any, route: str) -> tuple[str, tuple[Any, ...], dict[str, 
 
 
 class Resolver:
-    """Resolves the routes of one handler class of this package."""
+    """Resolves the routes of one handler class of this package.
+
+    The default resolver, which comes after it, lists them.
+    """
 
     def __init__(self, handler_class: Any) -> None:
         self._own = Match(handler_class)
         self._find = handler_class.routing.find
-        self.routes = [
-            (str(pattern.pattern), getattr(pattern.callback, "handler_class", None))
-            for pattern in handler_class.routing.routes
-        ]
 
     def __call__(self, route: str, call: Call) -> Match:
         """Return the first match; without one, the handler runs the action itself."""
