@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
@@ -75,11 +76,15 @@ class LayerChannel:
         self.connection = connection
         self._layer: Any = get_channel_layer(connection.consumer.channel_layer_alias)
         self._name: str | None = None
+        self._wanted = False
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
         self._groups: list[str] = []
 
     async def open(self) -> None:
         """Take a name in the layer."""
+        self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
         if self._layer is not None:
             self._name = await self._layer.new_channel()
 
@@ -93,18 +98,26 @@ class LayerChannel:
         if self._name is None:
             consumer = type(self.connection.consumer).__qualname__
             raise ConfigurationError(f"{consumer} uses groups: set CHANNEL_LAYERS.")
-        if self._task is None:
-            self._task = asyncio.create_task(self._listen(self._name))
+        if not self._wanted:
+            self._wanted = True
+            # A sync action asks from a worker thread; and no call's context is an event's.
+            self._loop.call_soon_threadsafe(self._start, self._name, context=self._context)
         return self._name
+
+    def _start(self, name: str) -> None:
+        if not self._closed:
+            self._task = asyncio.create_task(self._listen(name))
 
     async def join_own_groups(self) -> None:
         """Join the groups that the consumer names."""
         for group in _own_groups(self.connection.consumer):
-            await self._layer.group_add(group, self.name)
+            name = self.name  # first, for it says what is missing where there is no layer
+            await self._layer.group_add(group, name)
             self._groups.append(group)
 
     async def close(self) -> None:
         """Stop listening and leave the groups, each whatever becomes of the others."""
+        self._closed = True  # who asks for the name in `disconnect()` starts nothing
         async with AsyncExitStack() as steps:
             for group in self._groups:
                 steps.push_async_callback(self._layer.group_discard, group, self._name)

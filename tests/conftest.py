@@ -90,8 +90,23 @@ def core(_core):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Let the watchdog look often, so that a deadline is met soon."""
+    """Let the watchdog look often, and return what waits until it has looked so many times."""
     monkeypatch.setattr(watchdog, "INTERVAL", 0.02)
+    look, looked = watchdog._look, []
+
+    def noticed(*args):
+        look(*args)
+        for event in looked:
+            event.set()
+
+    async def looks(times):
+        looked.append(event := asyncio.Event())
+        for _ in range(times):
+            await event.wait()
+            event.clear()
+
+    monkeypatch.setattr(watchdog, "_look", noticed)
+    return looks
 
 
 def consumer(*actions, **attributes):
@@ -118,9 +133,7 @@ class Socket:
         self._news = asyncio.Event()
 
     async def __aenter__(self):
-        self.task = asyncio.create_task(
-            self._application(self.scope, self._incoming.get, self._send)
-        )
+        self.task = asyncio.create_task(self._application(self.scope, self._receive, self._send))
         self.put({"type": "websocket.connect"})
         return self
 
@@ -134,6 +147,16 @@ class Socket:
         if isinstance(message, str):
             message = {"type": "websocket.receive", "text": message}
         self._incoming.put_nowait(message)
+
+    async def taken(self):
+        """Wait until the application has read whatever was put."""
+        async with asyncio.timeout(5):
+            await self._incoming.join()
+
+    async def _receive(self):
+        message = await self._incoming.get()
+        self._incoming.task_done()
+        return message
 
     async def _send(self, message):
         if self.on_send is not None:

@@ -488,6 +488,7 @@ def the_exact_way(payload):
 @example(Tagged(other_names=[]))
 @example([{}] * 200)
 @example(["[" * 99, ["]"] * 200])
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of hypothesis's own values
 def test_what_is_written_is_the_plain_value_and_nothing_else(payload):
     assert outcome(codec.encode, payload) == outcome(the_exact_way, payload)
 

@@ -1,7 +1,7 @@
 """Lets the worker threads of a test see that test's database transaction.
 
-pytest loads this for every project that has AAAH installed, so it imports nothing until a test has
-opened a transaction.
+pytest loads this for every project that has AAAH installed, so it needs no settings, and touches
+Django only for a test that has opened a transaction.
 """
 
 from __future__ import annotations
