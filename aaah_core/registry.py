@@ -256,6 +256,10 @@ def _check_settings(registry: Registry, settings: conf.Settings, installed: Iter
             registry.errors.append(
                 f'AAAH["PLUGIN_SETTINGS"] has {name!r}, and that plugin has no settings.'
             )
+    try:
+        conf.current()
+    except ConfigurationError:
+        return  # it is recorded already, and no plugin's fault
     for name in conf.declared:
         if name in plugins and plugins[name].state == "loaded":
             try:
