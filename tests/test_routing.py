@@ -434,7 +434,9 @@ async def test_a_rest_that_matches_nothing_is_404_and_nobody_elses(route):
 
 @pytest.mark.usefixtures("core")
 def test_the_routes_of_a_table_are_described_as_they_were_written():
-    routes = [(each["route"], each["handler"].rpartition(".")[2]) for each in describe(Site)["routes"]]
+    routes = [
+        (each["route"], each["handler"].rpartition(".")[2]) for each in describe(Site)["routes"]
+    ]
     assert routes == [
         ("", "Site"),
         ("outer/<a>/", "Outer"),

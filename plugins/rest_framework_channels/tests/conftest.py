@@ -7,7 +7,7 @@ import pytest
 from aaah_core.testing import registry
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def only_the_plugins_under_test() -> Iterator[None]:
     with registry("drf", "async_action", "msgpack", "rest_framework_channels"):
         yield
