@@ -71,6 +71,18 @@ async def test_the_example_of_the_readme_answers() -> None:
     assert (reply["status"], reply["data"]) == (200, {"message": "hello"})
 
 
+GENERICS = [
+    "GenericAsyncAPI",
+    "CreateAPI",
+    "ListAPI",
+    "RetrieveAPI",
+    "UpdateAPI",
+    "DestroyAPI",
+    "ListCreateAPI",
+    "RetrieveUpdateAPI",
+    "RetrieveDestroyAPI",
+    "RetrieveUpdateDestroyAPI",
+]
 #: The public names of rest_framework_channels 0.0.7.
 NAMES = {
     "handlers": "APIActionHandlerMetaclass AsyncActionHandler AsyncAPIActionHandler",
@@ -78,11 +90,7 @@ NAMES = {
     "decorators": "async_action",
     "exceptions": "ActionMissingException RouteMissingException ActionNotAllowed "
     "debug_exception_handlers production_exception_handlers",
-    "generics": " ".join(
-        f"{name}{kind}"
-        for name in ["GenericAsyncAPI", "CreateAPI", "ListAPI", "RetrieveAPI", "UpdateAPI", "DestroyAPI", "ListCreateAPI", "RetrieveUpdateAPI", "RetrieveDestroyAPI", "RetrieveUpdateDestroyAPI"]
-        for kind in ("ActionHandler", "Consumer")
-    ),
+    "generics": " ".join(f"{name}ActionHandler {name}Consumer" for name in GENERICS),
     "mixins": "CreateModelMixin ListModelMixin RetrieveModelMixin UpdateModelMixin "
     "DestroyModelMixin",
     "permissions": "OperationHolderMixin SingleOperandHolder OperandHolder AND OR NOT "

@@ -117,6 +117,27 @@ async def test_a_reply_has_five_keys_also_where_a_request_id_was_sent():
     assert set(reply) == {"errors", "data", "action", "route", "status"}
 
 
+async def test_the_wire_of_aaah_repeats_the_request_id():
+    class Consumer(Echo):
+        wire = "aaah"
+
+    async with connect(Consumer.as_asgi()) as client:
+        assert (await client.call("echo", data=1, request_id=7))["request_id"] == 7
+        reply = await client.call("echo", request_id=8)
+    assert (reply["request_id"], reply["status"]) == (8, 400)
+    assert reply["errors"] == [{"data": ["This parameter is required."]}]
+
+
+async def test_an_action_that_is_not_there_is_a_405_for_everyone():
+    class Consumer(Echo):
+        permission_classes = [IsAuthenticated]
+
+    async with connect(Consumer.as_asgi()) as client:
+        reply = await client.call("none such")
+    assert reply["errors"] == ['Action "none such" not allowed in message body.']
+    assert reply["status"] == 405
+
+
 async def test_a_value_that_json_does_not_know_and_a_lone_value_are_replies():
     class Consumer(AsyncAPIConsumer):
         @async_action()
@@ -346,6 +367,36 @@ async def test_who_is_nobody_gets_nothing(user, permission):
         assert (await client.call("act", "it/"))["status"] in (403, 500)
         assert (await client.call("act", "it/"))["data"] is None
     assert ran == []
+
+
+async def test_drfs_permissions_know_the_method_that_an_action_stands_for():
+    methods = {}
+
+    class Looking(DRFBasePermission):
+        def has_permission(self, request, view):
+            methods[view.action] = request.method
+            return False
+
+    class Handler(Groups):
+        permission_classes = [Looking]
+
+        @async_action()
+        def own(self, **kwargs):
+            raise AssertionError
+
+    async with connect(consumer(Handler).as_asgi()) as client:
+        for action in Handler.available_actions:
+            assert (await client.call(action, "it/1/"))["status"] == 403
+    assert methods == {
+        "create": "POST",
+        "list": "GET",
+        "retrieve": "GET",
+        "update": "PUT",
+        "partial_update": "PATCH",
+        "destroy": "DELETE",
+        "remove": "DELETE",
+        "own": "POST",
+    }
 
 
 @pytest.mark.parametrize("user", [ADA, *NOBODY[:2]])
