@@ -58,6 +58,8 @@ def _action(handler_class: Any, name: str, attribute: str) -> Action:
 
 def _runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:
     def run(handler: Any, call: Call) -> Any:
+        if handler is call.consumer:
+            _tell_the_query(call)
         args, kwargs = binding.arguments(handler, call)
         if binding.takes_kwargs:
             _add_what_is_known(kwargs, binding, call)
@@ -72,6 +74,15 @@ def _add_what_is_known(kwargs: dict[str, Any], binding: Binding, call: Call) -> 
         kwargs["action"] = call.action
     if "data" not in binding.names and call.data is not MISSING:
         kwargs.setdefault("data", call.data)
+
+
+def _tell_the_query(call: Call) -> None:
+    """Let a consumer's scope have the query of its route, as the scopes of handlers do."""
+    query = (call.route or "").partition("?")[2]
+    if query:
+        call.scope["path_remaining"] = query
+    else:
+        call.scope.pop("path_remaining", None)
 
 
 def _broadcasting(

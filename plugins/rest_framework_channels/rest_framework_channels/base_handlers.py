@@ -138,10 +138,14 @@ class AsyncActionHandler(aaah_core.AsyncActionHandler, metaclass=APIActionHandle
     def group_id(self) -> Any:
         """The group that broadcasts go to, or None."""
         lookup = self.group_send_lookup_kwargs or _lookup(self.parent)
+        if lookup is None and self._own_scope is not None:
+            lookup = self._own_scope.get("parent_group_send_lookup_kwargs")
         return None if lookup is None else self.kwargs.get(lookup)
 
     #: The channel layer.
     channel_layer: Any = cast(Any, _ChannelLayer())
+    #: None: only a consumer has a channel.
+    channel_name: Any = None
 
     async def send(
         self, text_data: str | None = None, bytes_data: bytes | None = None, close: Any = False

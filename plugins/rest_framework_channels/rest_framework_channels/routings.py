@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import URLPattern, URLResolver
+from django.urls import Resolver404, URLPattern, URLResolver
 from django.urls.resolvers import RegexPattern
 
 from aaah_core import Call, Match, Scope
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rest_framework_channels.base_handlers import AsyncActionHandler
 
 __all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix"]
+
+
+#: The rest of a route, and what was captured of it without and with names.
+Matched: TypeAlias = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
 class RoutingEntry(NamedTuple):
@@ -41,15 +45,12 @@ class RoutingManager:
         """Add a route."""
         self.entries.append(RoutingEntry(pattern, parent_group_send_lookup_kwargs))
 
-    def find(self, route: str) -> tuple[RoutingEntry, Match] | None:
-        """Return the first entry that matches the beginning of a route, and its match."""
+    def find(self, route: str) -> tuple[RoutingEntry, Matched] | None:
+        """Return the first entry that matches the beginning of a route, and what it matched."""
         for entry in self.entries:
-            found = _matched(entry.pattern.pattern, route)
-            if found is not None:
-                rest, args, kwargs = found
-                kwargs = {**kwargs, **entry.pattern.default_args}
-                callback: Any = entry.pattern.callback
-                return entry, Match(callback.handler_class, args, kwargs, rest)
+            matched = _matched(entry.pattern.pattern, route)
+            if matched is not None:
+                return entry, matched
         return None
 
     async def resolve(
@@ -63,13 +64,13 @@ class RoutingManager:
         found = self.find(route)
         if found is None:
             raise RouteMissingException(f"No route found: {route}")
-        entry, match = found
+        entry, (rest, args, kwargs) = found
         outer = scope.get("url_route", {})
         own = {
-            "path_remaining": match.rest,
+            "path_remaining": rest,
             "url_route": {
-                "args": (*outer.get("args", ()), *match.args),
-                "kwargs": {**outer.get("kwargs", {}), **match.kwargs},
+                "args": (*outer.get("args", ()), *args),
+                "kwargs": {**outer.get("kwargs", {}), **kwargs},
             },
             "route": scope.get("route") or route,
             "parent_group_send_lookup_kwargs": entry.parent_group_send_lookup_kwargs,
@@ -92,14 +93,17 @@ def prefix(route: Any) -> URLPattern:
     return URLPattern(pattern, route.callback, route.default_args, route.name)
 
 
-def _matched(pattern: Any, route: str) -> tuple[str, tuple[Any, ...], dict[str, Any]] | None:
+def _matched(pattern: Any, route: str) -> Matched | None:
     if isinstance(pattern, RegexPattern):
         # Django searches: it would also find the pattern amid the route.
         if (found := pattern.regex.match(route)) is None:
             return None
         named = {key: value for key, value in found.groupdict().items() if value is not None}
         return route[found.end() :], () if found.groupdict() else found.groups(), named
-    matched: tuple[str, tuple[Any, ...], dict[str, Any]] | None = pattern.match(route)
+    try:
+        matched: Matched | None = pattern.match(route)
+    except Resolver404:  # a pattern of somebody's own may say so
+        return None
     return matched
 
 
@@ -116,4 +120,8 @@ class Resolver:
     def __call__(self, route: str, call: Call) -> Match:
         """Return the first match; without one, the handler runs the action itself."""
         found = self._find(route)
-        return self._own if found is None else found[1]
+        if found is None:
+            return self._own
+        (pattern, _), (rest, args, kwargs) = found
+        callback: Any = pattern.callback
+        return Match(callback.handler_class, args, {**kwargs, **pattern.default_args}, rest)

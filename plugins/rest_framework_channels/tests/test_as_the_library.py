@@ -253,8 +253,21 @@ async def test_a_routing_manager_resolves():
     assert handler.scope["url_route"]["kwargs"] == handler.kwargs == {"room": "r", "number": 4}
     assert handler.scope["parent_group_send_lookup_kwargs"] == "room"
     assert "path_remaining" not in scope
+    assert (handler.group_id, handler.channel_name) == ("r", None)
     with pytest.raises(RouteMissingException, match="No route found: nowhere"):
         await manager.resolve("nowhere", scope, None, None)
+
+
+async def test_a_consumer_has_the_query_of_a_message_in_its_scope_and_not_the_next_ones():
+    class Consumer(AsyncAPIConsumer):
+        @async_action()
+        async def look(self, **kwargs):
+            return dict(request_from_scope(self.scope).query_params.lists()), 200
+
+    async with talking(Consumer()) as client:
+        reply = await say(client, action="look", route="?page=2&a=b")
+        assert reply == replied("look", "?page=2&a=b", {"page": ["2"], "a": ["b"]})
+        assert (await say(client, action="look"))["data"] == {}
 
 
 # Actions.
@@ -882,3 +895,7 @@ def test_a_request_has_what_the_scope_has(settings):
     assert request.path == "/ws/"
     assert request.query_params.getlist("a") == ["1", "2"]
     assert request.user == AnonymousUser()
+    assert request.build_absolute_uri("/a/") == "http://example.org/a/"
+    cookies = {"type": "websocket", "path": "/ws/", "cookies": {"a": "b"}}
+    assert request_from_scope(cookies).COOKIES == {"a": "b"}
+    assert request.META["HTTP_ACCEPT"] == "application/json"
