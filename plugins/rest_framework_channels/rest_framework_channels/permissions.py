@@ -57,6 +57,9 @@ class SingleOperandHolder(OperationHolderMixin):
         self.operator_class = operator_class
         self.op1_class = op1_class
 
+    def __repr__(self) -> str:
+        return f"~{_name(self.op1_class)}"
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return an instance."""
         return self.operator_class(instance_of(self.op1_class))
@@ -69,6 +72,10 @@ class OperandHolder(OperationHolderMixin):
         self.operator_class = operator_class
         self.op1_class = op1_class
         self.op2_class = op2_class
+
+    def __repr__(self) -> str:
+        sign = "&" if self.operator_class is AND else "|"
+        return f"({_name(self.op1_class)} {sign} {_name(self.op2_class)})"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return an instance."""
@@ -297,6 +304,10 @@ def wrapped(permission: Any) -> Any:
         return operator(permission.op1, permission.op2)
     is_drfs = isinstance(permission, DRFBasePermission)
     return WrappedDRFPermission(permission) if is_drfs else permission
+
+
+def _name(permission: Any) -> str:
+    return getattr(permission, "__name__", None) or repr(permission)
 
 
 async def _ask(operand: Any, name: str, args: Any, kwargs: Any) -> bool:

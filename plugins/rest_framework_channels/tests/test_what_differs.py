@@ -495,6 +495,12 @@ async def test_a_plain_permission_may_read_the_database():
         assert (await client.call("echo", data=1))["status"] == 200
 
 
+def test_a_composition_reads_as_it_was_written():
+    composed = ~(IsAuthenticated & IsAuthenticatedStrictly) | DRFIsAuthenticated
+    text = "(~(IsAuthenticated & IsAuthenticatedStrictly) | IsAuthenticated)"
+    assert repr(composed) == text
+
+
 def test_what_is_no_permission_is_refused_at_start():
     class_ = type("Class", (Echo,), {"permission_classes": ["IsAuthenticated"]})
     with pytest.raises(ConfigurationError, match="no loaded plugin knows what it is"):
