@@ -10,6 +10,7 @@ from aaah_core.close_codes import CloseCode
 from aaah_core.conf import plugin_settings
 from aaah_core.consumers import AsyncAPIConsumer
 from aaah_core.describe import describe
+from aaah_core.dispatch import to_reply
 from aaah_core.errors import (
     AAAHError,
     ActionNotFound,
@@ -46,7 +47,7 @@ from aaah_core.interfaces import (
     RouteResolver,
     Scope,
 )
-from aaah_core.limits import Limits, check_bounds
+from aaah_core.limits import Limits, check_bounds, too_large
 from aaah_core.messages import MISSING, Call, Event, Missing, Reply
 from aaah_core.permissions import (
     AllowAny,
@@ -114,4 +115,6 @@ __all__ = [
     "publish",
     "run_sync",
     "to_plain",
+    "to_reply",
+    "too_large",
 ]

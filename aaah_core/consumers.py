@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from channels.layers import BaseChannelLayer, get_channel_layer
+from channels.layers import BaseChannelLayer
 
 from aaah_core import conf
 from aaah_core.connection import Connection
@@ -96,9 +96,9 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         self.scope = scope
         # Annotated as Channels' stubs have them, which know neither a missing layer nor plain
         # dicts.
-        self.channel_layer = cast(BaseChannelLayer, get_channel_layer(self.channel_layer_alias))
         self._connection = Connection(self, cast(ConsumerPlan, self._plan), receive, send)
-        self.base_send = cast(Any, self._connection.send)
+        self.channel_layer = cast(BaseChannelLayer, self._connection.layer.view)
+        self.base_send = cast(Any, self._connection.transport.send)
         await self._connection.run()
 
     @property  # type: ignore[override]  # Channels' stubs list the keys they know of a scope
@@ -149,11 +149,15 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
 
     async def accept(self, subprotocol: str | None = None, headers: Any = None) -> None:
         """Accept the connection, with the subprotocol of its codec unless another is given."""
-        await super().accept(subprotocol or self._connection.subprotocol, headers)
+        subprotocol = subprotocol or self._connection.subprotocol
+        # In its groups before the client knows of it, or it would miss what is sent at once.
+        await self._connection.layer.join_own_groups()
+        await super().accept(subprotocol, headers)
+        await self._connection.enter_contexts()
 
     async def send_json(self, content: Any, close: bool | int = False) -> None:
         """Send a payload of any shape, in the connection's codec."""
-        await self._connection.send_frame(self._connection.codec.encode(content))
+        await self._connection.transport.send_frame(self._connection.codec.encode(content))
         if close:
             await self.close(close)
 

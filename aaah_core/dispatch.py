@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 import uuid
-from asyncio import CancelledError
+from asyncio import CancelledError, current_task
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from django.db import Error as DatabaseError
 
 from aaah_core.errors import (
     ActionNotFound,
+    Busy,
     DeadlineExceeded,
     NotFound,
     PermissionDenied,
@@ -28,17 +29,20 @@ from aaah_core.errors import (
 )
 from aaah_core.interfaces import Action, CallNext, Codec, Match, Middleware
 from aaah_core.messages import Call, Reply
+from aaah_core.running import current_running
 from aaah_core.workers import close_old_async_connections, run_sync
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
     from aaah_core.handlers import AsyncActionHandler
     from aaah_core.plan import ConsumerPlan, Plan
-    from aaah_core.running import Running
 
 __all__ = ["around", "bug", "find", "innermost", "outermost", "read", "respond", "to_reply"]
 
 logger = logging.getLogger("aaah")
+
+#: What somebody's code may raise without ending the connection: whatever it is, it is a reply.
+FAILURES = (Exception, CancelledError, SystemExit)
 
 
 # From frame to call.
@@ -53,37 +57,31 @@ def read(plan: ConsumerPlan, codec: Codec, frame: str | bytes) -> Call | list[Ca
     return plan.parse(codec.decode(frame, plan.limits))
 
 
-async def respond(
-    plan: ConsumerPlan,
-    consumer: AsyncAPIConsumer,
-    request: Call | Exception,
-    running: Running,
-) -> Any:
+async def respond(plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Call | Exception) -> Any:
     """Run one request and return the payload of its reply; None where there is none to send."""
     if isinstance(request, Exception):
         call = getattr(request, "call", None) or Call(None, None)
-        _begin(call, consumer, running)
+        _begin(call, consumer)
         reply = await _reject(plan, call, request)
     else:
         call = request
-        _begin(call, consumer, running)
+        _begin(call, consumer)
         try:
             place, call.handler = await find(plan, call)
             steps = place.steps.get(call.action)  # type: ignore[arg-type]  # a parsed call has one
             if steps is None:
                 raise ActionNotFound
-        except (Exception, CancelledError) as error:  # noqa: BLE001 - a resolver's bug is a reply too
+        except FAILURES as error:
             call.handler = consumer
             reply = await _reject(plan, call, error)
         else:
-            reply = await _run(place, steps, call)
+            reply = await steps(call)
     return _shaped(plan, call, reply) if call.wants_reply else None
 
 
-def _begin(call: Call, consumer: AsyncAPIConsumer, running: Running) -> None:
+def _begin(call: Call, consumer: AsyncAPIConsumer) -> None:
     call.scope = consumer.scope
     call.consumer = call.handler = consumer
-    call._running = running
     consumer.call = call
 
 
@@ -93,17 +91,7 @@ async def _reject(plan: ConsumerPlan, call: Call, error: BaseException) -> Reply
     async def step(call: Call) -> Reply:
         return await _settle(plan, call, error)
 
-    return await _run(plan, around(plan.rejection, step), call)
-
-
-async def _run(plan: Plan, steps: CallNext, call: Call) -> Reply:
-    try:
-        reply = await steps(call)
-        if not isinstance(reply, Reply):
-            raise TypeError(f"a middleware returned {type(reply).__name__} and not a Reply")
-        return reply
-    except (Exception, CancelledError) as error:  # noqa: BLE001 - a middleware's bug is a reply too
-        return await _settle(plan, call, error)
+    return await around(plan, plan.rejection, step)(call)
 
 
 def _shaped(plan: ConsumerPlan, call: Call, reply: Reply) -> Any:
@@ -165,10 +153,10 @@ def _enter(plan: Plan, call: Call, parent: AsyncActionHandler, match: Match) -> 
 # From handler to reply.
 
 
-def around(middleware: Sequence[Middleware], call_next: CallNext) -> CallNext:
+def around(plan: Plan, middleware: Sequence[Middleware], call_next: CallNext) -> CallNext:
     """Return `call_next` with middleware around it, the first outermost."""
     for each in reversed(middleware):
-        call_next = _layer(each, call_next)
+        call_next = _layer(plan, each, call_next)
     return call_next
 
 
@@ -184,8 +172,19 @@ def outermost(action: Action, steps: CallNext) -> CallNext:
     return silently
 
 
-def _layer(middleware: Middleware, call_next: CallNext) -> CallNext:
-    return lambda call: middleware(call, call_next)
+def _layer(plan: Plan, middleware: Middleware, call_next: CallNext) -> CallNext:
+    """Return one middleware as a step: what it raises, the next outer one sees as a reply."""
+
+    async def step(call: Call) -> Reply:
+        try:
+            reply = await middleware(call, call_next)
+            if not isinstance(reply, Reply):
+                raise TypeError(f"a middleware returned {type(reply).__name__} and not a Reply")
+            return reply
+        except FAILURES as error:
+            return await _settle(plan, call, error)
+
+    return step
 
 
 def innermost(plan: Plan, action: Action) -> CallNext:
@@ -201,7 +200,7 @@ def innermost(plan: Plan, action: Action) -> CallNext:
             if guard.awaited and not await guard.allows_on_loop(call.handler, call):
                 raise PermissionDenied
             return to_reply(await run(call.handler, call))
-        except (Exception, CancelledError) as error:  # noqa: BLE001 - every outcome is a reply
+        except FAILURES as error:
             return await _settle(plan, call, error)
 
     return step
@@ -211,13 +210,25 @@ def _in_worker(plan: Plan, action: Action) -> Callable[[Any, Call], Any]:
     """Return what runs the plain checks and a sync action in one hop to a worker thread."""
     guard = plan.call_guard
 
-    def in_worker(handler: AsyncActionHandler, call: Call) -> Any:
-        if not guard.allows_in_worker(handler, call):
-            raise PermissionDenied
-        return action.run(handler, call) if action.sync else None
-
     async def run(handler: AsyncActionHandler, call: Call) -> Any:
-        result = await run_sync(in_worker, handler, call)
+        running = current_running.get(None)
+        begun = False
+
+        def in_worker() -> Any:
+            nonlocal begun
+            begun = True
+            if not guard.allows_in_worker(handler, call):
+                raise PermissionDenied
+            if running is not None and running.reason is not None:
+                raise DeadlineExceeded  # the client has its answer: the action must not begin
+            return action.run(handler, call) if action.sync else None
+
+        try:
+            result = await run_sync(in_worker)
+        except CancelledError:
+            if begun:
+                raise
+            raise Busy from None  # every worker was taken: nothing of the call has run
         return result if action.sync else await action.run(handler, call)
 
     return run
@@ -230,21 +241,25 @@ async def _settle(plan: Plan, call: Call, error: BaseException) -> Reply:
         CancelledError: The client left, or the server stops: the connection is meant too.
     """
     try:
-        return await _handled(plan, call, _blamed(call, error))
-    except (Exception, CancelledError) as raised:  # noqa: BLE001 - a handler's own bug is a reply too
-        return _unhandled(call, _blamed(call, raised))
+        return await _handled(plan, call, _blamed(error))
+    except FAILURES as raised:  # a handler's own bug is a reply too
+        return _unhandled(call, _blamed(raised))
 
 
-def _blamed(call: Call, error: BaseException) -> BaseException:
-    """Return what a call failed of; raise what is meant for the connection."""
-    running: Any = call._running  # `_begin` has set it
+def _blamed(error: BaseException) -> BaseException:
+    """Return what a call failed of; raise what is meant for the connection, or for a middleware."""
+    running = current_running.get(None)
+    if running is None or current_task() is not running.task:
+        # A task of a middleware's own, which cancels it for reasons of its own.
+        if isinstance(error, CancelledError):
+            raise error
+        return error
     running.settle()
-    if isinstance(error, CancelledError) and (
-        running.cancelled_by_others or running.reason == "left"
-    ):
-        raise error
-    if running.reason == "deadline":
-        return DeadlineExceeded()
+    if running.cancelled_by_others or running.reason == "left":
+        if isinstance(error, (CancelledError, Busy)):
+            raise CancelledError
+    elif running.reason == "deadline":
+        return error if isinstance(error, Busy) else DeadlineExceeded()
     return error
 
 

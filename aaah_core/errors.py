@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -171,10 +171,6 @@ class EncodeError(AAAHError):
 class ConfigurationError(AAAHError, ImproperlyConfigured):
     """Something is set up wrongly, and AAAH refuses to start."""
 
-    check_id: ClassVar[str] = "aaah.E002"
-
 
 class PluginError(ConfigurationError):
     """A plugin is at fault; the message names it, its distribution, the cause and the remedy."""
-
-    check_id = "aaah.E001"

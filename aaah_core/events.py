@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from aaah_core.messages import Call, Event
@@ -12,69 +14,112 @@ from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
-    from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.handlers import AsyncActionHandler
+    from aaah_core.plan import Plan
 
-__all__ = ["TYPE", "deliver"]
+__all__ = ["TYPE", "deliver", "handler_name"]
 
 logger = logging.getLogger("aaah")
 
 #: The type of the layer messages that carry an `Event`.
 TYPE = "aaah.event"
 
+_FIELDS = frozenset(field.name for field in fields(Event))
+
 
 async def deliver(connection: Connection, message: dict[str, Any]) -> None:
     """Give a layer's message to its connection; whatever goes wrong, the connection lives.
 
-    Neither `connect()` nor an action runs beside it.
+    A frame goes straight out. A method runs beside neither `connect()` nor an action.
     """
-    async with connection.turns.event():
-        if not connection.accepted or connection.ended is not None:
-            return
-        try:
-            if message["type"] == TYPE:
-                await _send_event(connection, message)
-            else:
-                await _call_method(connection.consumer, message)
-        except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and current_task().cancelling():
-                raise
-            kind = type(connection.consumer).__qualname__
-            logger.exception("An event of type %.100r failed in %s", message.get("type"), kind)
+    try:
+        kind = message["type"]
+        event = _event(message) if kind == TYPE else None
+        method = connection.consumer.event_method(kind if event is None else event.name)
+        if event is not None and method is None and connection.transport.accepted:
+            await _send_event(connection, event, message)
+        else:
+            async with connection.turns.event():
+                await _in_turn(connection, method, event, message)
+    except (Exception, asyncio.CancelledError, SystemExit) as error:
+        if isinstance(error, asyncio.CancelledError) and current_task().cancelling():
+            raise
+        name = type(connection.consumer).__qualname__
+        logger.exception("An event of type %.100r failed in %s", message.get("type"), name)
 
 
-async def _send_event(connection: Connection, message: dict[str, Any]) -> None:
-    fields = {name: value for name, value in message.items() if name != "type"}
-    event = Event(**fields)
-    consumer = connection.consumer
-    if not await _permitted(connection, event):
+def _event(message: dict[str, Any]) -> Event:
+    return Event(**{name: value for name, value in message.items() if name in _FIELDS})
+
+
+async def _in_turn(
+    connection: Connection,
+    method: Callable[[Any], Awaitable[None]] | None,
+    event: Event | None,
+    message: dict[str, Any],
+) -> None:
+    if not connection.transport.accepted or connection.transport.ended is not None:
         return
-    method = consumer.event_method(event.name)
-    if method is not None:
-        await method(event)
+    if method is None:
+        if event is not None:
+            await _send_event(connection, event, message)
+            return
+        name = type(connection.consumer).__qualname__
+        logger.warning("%s has no method for events of type %.100r", name, message["type"])
+        return
+    async with asyncio.timeout(connection.plan.limits.deadline):
+        if event is None:
+            await method(message)
+        elif await _permitted(connection, event, message):
+            await method(event)
+
+
+async def _send_event(connection: Connection, event: Event, message: dict[str, Any]) -> None:
+    if not await _permitted(connection, event, message):
         return
     payload = connection.plan.shape(None, event)
     if payload is not None:
-        await connection.send_frame(connection.codec.encode(payload))
+        await connection.transport.send_frame(connection.codec.encode(payload))
 
 
-async def _permitted(connection: Connection, event: Event) -> bool:
+async def _permitted(connection: Connection, event: Event, message: dict[str, Any]) -> bool:
+    """Ask the checks of the handler whose action broadcast the event, and of its parents."""
     consumer = connection.consumer
-    subscription = Call(event.name, scope=consumer.scope, consumer=consumer, handler=consumer)
-    for moments in connection.plan.moments:
-        moment = moments["event"]
-        if moment is None:
-            continue
-        arguments = (subscription, event)
-        asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-        if not await asked:
-            return False
+    action = message.get("action") or event.name
+    subscription = Call(action, scope=consumer.scope, consumer=consumer, handler=consumer)
+    for plan in _lineage(connection.plan, message.get("handler")):
+        subscription.handler = _stand_in(plan, subscription)
+        for moments in plan.moments:
+            if (moment := moments["event"]) is None:
+                continue
+            arguments = (subscription, event)
+            asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
+            if not await asked:
+                return False
     return True
 
 
-async def _call_method(consumer: AsyncAPIConsumer, message: dict[str, Any]) -> None:
-    method = consumer.event_method(message["type"])
-    if method is None:
-        kind = type(consumer).__qualname__
-        logger.warning("%s has no method for events of type %.100r", kind, message["type"])
-        return
-    await method(message)
+def _lineage(plan: Plan, handler: str | None) -> list[Plan]:
+    """Return the plans on the way to a handler, by its name; the consumer's where it has none."""
+    if handler is None or handler_name(plan.handler_class) == handler:
+        return [plan]
+    for child in plan.children.values():
+        below = _lineage(child, handler)
+        if handler_name(below[-1].handler_class) == handler:
+            return [plan, *below]
+    return [plan]
+
+
+def _stand_in(plan: Plan, subscription: Call) -> AsyncActionHandler:
+    if plan.parent is None:
+        return subscription.consumer
+    handler = plan.handler_class()
+    handler._plan = plan
+    handler.call = subscription
+    handler.parent = subscription.handler
+    return handler
+
+
+def handler_name(handler_class: type[Any]) -> str:
+    """Return what the handler of a broadcast is called in a layer's message."""
+    return f"{handler_class.__module__}.{handler_class.__qualname__}"

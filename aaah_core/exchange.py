@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
 from aaah_core.errors import RequestError, UnsupportedFrame
 from aaah_core.messages import Call
+from aaah_core.running import current_running
 
 if TYPE_CHECKING:
-    from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.connection import Connection
     from aaah_core.inbox import Message
     from aaah_core.interfaces import Codec
     from aaah_core.plan import ConsumerPlan
-    from aaah_core.running import Running
 
 __all__ = ["Request", "answer", "read", "refused"]
-
-logger = logging.getLogger("aaah")
 
 #: A call, a batch, or what was wrong with the frame.
 Request: TypeAlias = "Call | Exception | list[Call | RequestError]"
@@ -37,53 +34,37 @@ def read(plan: ConsumerPlan, codec: Codec, message: Message) -> Request:
         return error
 
 
-async def answer(
-    plan: ConsumerPlan,
-    codec: Codec,
-    consumer: AsyncAPIConsumer,
-    request: Request,
-    running: Running,
-) -> str | bytes | None:
+async def answer(connection: Connection, request: Request) -> str | bytes | None:
     """Run a request and return the frame of its reply; None where there is none to send."""
-    try:
-        if isinstance(request, list):
-            return await _answer_batch(plan, codec, consumer, request, running)
-        payload = await dispatch.respond(plan, consumer, request, running)
-        return None if payload is None else _encode(plan, codec, consumer, request, payload)
-    except Exception:
-        # A shaper or a codec that cannot even say that it failed.
-        logger.exception("%s cannot reply at all", type(consumer).__qualname__)
-        return None
+    if isinstance(request, list):
+        return await _answer_batch(connection, request)
+    payload = await dispatch.respond(connection.plan, connection.consumer, request)
+    return None if payload is None else _encode(connection, request, payload)
 
 
 async def _answer_batch(
-    plan: ConsumerPlan,
-    codec: Codec,
-    consumer: AsyncAPIConsumer,
-    batch: list[Call | RequestError],
-    running: Running,
+    connection: Connection, batch: list[Call | RequestError]
 ) -> str | bytes | None:
     answered: list[tuple[Call | RequestError, Any]] = []
     for request in batch:
-        running.renew(asyncio.get_running_loop().time(), plan.limits.deadline)
-        payload = await dispatch.respond(plan, consumer, request, running)
+        now = asyncio.get_running_loop().time()
+        current_running.get().renew(now, connection.plan.limits.deadline)
+        payload = await dispatch.respond(connection.plan, connection.consumer, request)
         if payload is not None:
             answered.append((request, payload))
     if not answered:
         return None
     try:
-        return codec.encode([payload for _, payload in answered])
+        return connection.codec.encode([payload for _, payload in answered])
     except Exception:  # noqa: BLE001 - one reply that cannot be carried must not cost the others
-        return codec.encode([_carried(plan, codec, consumer, *each) for each in answered])
+        return connection.codec.encode([_carried(connection, *each) for each in answered])
 
 
-def _carried(
-    plan: ConsumerPlan, codec: Codec, consumer: AsyncAPIConsumer, request: Any, payload: Any
-) -> Any:
+def _carried(connection: Connection, request: Any, payload: Any) -> Any:
     try:
-        codec.encode(payload)
+        connection.codec.encode(payload)
     except Exception as error:  # noqa: BLE001 - as in `_encode`
-        return _bug(plan, consumer, request, error)
+        return _bug(connection, request, error)
     return payload
 
 
@@ -96,17 +77,15 @@ def refused(request: Request, error_class: type[RequestError]) -> Request:
     return error_class(call=request) if isinstance(request, Call) else request
 
 
-def _encode(
-    plan: ConsumerPlan, codec: Codec, consumer: AsyncAPIConsumer, request: Any, payload: Any
-) -> str | bytes:
+def _encode(connection: Connection, request: Any, payload: Any) -> str | bytes:
     """Return the frame of a payload; a value that cannot be carried makes it the reply of a bug."""
     try:
-        return codec.encode(payload)
+        return connection.codec.encode(payload)
     except Exception as error:  # noqa: BLE001 - whatever cannot be encoded is answered too
-        return codec.encode(_bug(plan, consumer, request, error))
+        return connection.codec.encode(_bug(connection, request, error))
 
 
-def _bug(plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Any, error: Exception) -> Any:
+def _bug(connection: Connection, request: Any, error: Exception) -> Any:
     call = request if isinstance(request, Call) else getattr(request, "call", None)
-    call = call or Call(None, None, handler=consumer)
-    return plan.shape(call, dispatch.bug(call, error))
+    call = call or Call(None, None, handler=connection.consumer)
+    return connection.plan.shape(call, dispatch.bug(call, error))

@@ -15,6 +15,7 @@ from channels.layers import get_channel_layer
 
 from aaah_core import events
 from aaah_core.errors import ConfigurationError
+from aaah_core.messages import MISSING, Call
 from aaah_core.plain import to_plain
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def group_name(*parts: object) -> str:
 
 
 async def apublish(
-    group: str, name: str, data: Any = None, *, status: int = 200, request_id: Any = None
+    group: str, name: str, data: Any = None, *, status: int = 200, call: Call | None = None
 ) -> None:
     """Send an event to every connection in a group, in whichever process it is.
 
@@ -45,7 +46,7 @@ async def apublish(
         name: The event's name.
         data: What it carries.
         status: Its status.
-        request_id: The `request_id` of the call that caused it.
+        call: The call that broadcasts. Who may not run its action does not get the event.
 
     Raises:
         ConfigurationError: There is no channel layer.
@@ -54,15 +55,47 @@ async def apublish(
     layer = get_channel_layer()
     if layer is None:
         raise ConfigurationError("Events need a channel layer: set CHANNEL_LAYERS.")
-    message = {"name": name, "data": to_plain(data), "status": status, "request_id": request_id}
-    await layer.group_send(group, {"type": events.TYPE, "group": group, **message})
+    message = {"type": events.TYPE, "group": group, "name": name, "status": status}
+    message |= {"data": to_plain(data), **(_source(call) if call is not None else {})}
+    await layer.group_send(group, message)
 
 
 def publish(
-    group: str, name: str, data: Any = None, *, status: int = 200, request_id: Any = None
+    group: str, name: str, data: Any = None, *, status: int = 200, call: Call | None = None
 ) -> None:
     """Do what `apublish` does, from sync code."""
-    async_to_sync(apublish)(group, name, data, status=status, request_id=request_id)
+    async_to_sync(apublish)(group, name, data, status=status, call=call)
+
+
+def _source(call: Call) -> dict[str, Any]:
+    return {
+        "action": call.action,
+        "handler": events.handler_name(type(call.handler)),
+        "request_id": None if call.request_id is MISSING else call.request_id,
+    }
+
+
+class LayerView:
+    """A channel layer that remembers the groups which its connection joins."""
+
+    def __init__(self, layer: Any, own: LayerChannel) -> None:
+        self._layer = layer
+        self._own = own
+
+    async def group_add(self, group: str, channel: str) -> None:
+        """Let a channel join a group."""
+        if channel == self._own.known_name:
+            self._own.groups.add(group)
+        await self._layer.group_add(group, channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        """Let a channel leave a group."""
+        await self._layer.group_discard(group, channel)
+        if channel == self._own.known_name:
+            self._own.groups.discard(group)
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._layer, attribute)
 
 
 class LayerChannel:
@@ -74,19 +107,23 @@ class LayerChannel:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._layer: Any = get_channel_layer(connection.consumer.channel_layer_alias)
-        self._name: str | None = None
+        layer: Any = get_channel_layer(connection.consumer.channel_layer_alias)
+        #: The groups to leave at the end.
+        self.groups: set[str] = set()
+        #: The layer, as the consumer has it; None where none is set.
+        self.view: Any = LayerView(layer, self) if layer is not None else None
+        #: The name, where asking for it is not meant to start anything.
+        self.known_name: str | None = None
         self._wanted = False
         self._closed = False
         self._task: asyncio.Task[None] | None = None
-        self._groups: list[str] = []
 
     async def open(self) -> None:
         """Take a name in the layer."""
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
-        if self._layer is not None:
-            self._name = await self._layer.new_channel()
+        if self.view is not None:
+            self.known_name = await self.view.new_channel()
 
     @property
     def name(self) -> str:
@@ -95,41 +132,43 @@ class LayerChannel:
         Raises:
             ConfigurationError: There is no channel layer.
         """
-        if self._name is None:
+        if self.known_name is None:
             consumer = type(self.connection.consumer).__qualname__
             raise ConfigurationError(f"{consumer} uses groups: set CHANNEL_LAYERS.")
         if not self._wanted:
             self._wanted = True
             # A sync action asks from a worker thread; and no call's context is an event's.
-            self._loop.call_soon_threadsafe(self._start, self._name, context=self._context)
-        return self._name
+            self._loop.call_soon_threadsafe(self._start, self.known_name, context=self._context)
+        return self.known_name
 
     def _start(self, name: str) -> None:
-        if not self._closed:
+        if self._task is None and not self._closed:  # two threads may have asked at once
             self._task = asyncio.create_task(self._listen(name))
 
     async def join_own_groups(self) -> None:
         """Join the groups that the consumer names."""
         for group in _own_groups(self.connection.consumer):
             name = self.name  # first, for it says what is missing where there is no layer
-            await self._layer.group_add(group, name)
-            self._groups.append(group)
+            await self.view.group_add(group, name)
 
-    async def close(self) -> None:
-        """Stop listening and leave the groups, each whatever becomes of the others."""
-        self._closed = True  # who asks for the name in `disconnect()` starts nothing
+    async def stop(self) -> None:
+        """Stop listening; whoever asks for the name from now on starts nothing."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def leave(self) -> None:
+        """Leave the groups that are left, each whatever becomes of the others."""
         async with AsyncExitStack() as steps:
-            for group in self._groups:
-                steps.push_async_callback(self._layer.group_discard, group, self._name)
-            if self._task is not None:
-                steps.push_async_callback(asyncio.wait, [self._task])
-                self._task.cancel()
+            for group in list(self.groups):
+                steps.push_async_callback(self.view.group_discard, group, self.known_name)
 
     async def _listen(self, name: str) -> None:
         pause = 0.1
         while True:
             try:
-                message = await self._layer.receive(name)
+                message = await self.view.receive(name)
                 pause = 0.1
             except Exception:
                 logger.exception("The channel layer failed; asking again in %.1f s", pause)

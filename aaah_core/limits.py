@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
 
 from aaah_core.errors import DecodeError
 
@@ -14,31 +16,36 @@ __all__ = ["Limits", "check_bounds", "too_large"]
 _LOWEST = -(2**63)
 _HIGHEST = 2**64 - 1
 
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The bounds of a connection: ``AAAH["LIMITS"]``, and what a consumer's `limits` change."""
 
     #: Bytes of one frame; a larger one closes the connection (4413).
-    frame_bytes: int = 262_144
+    frame_bytes: Count = 262_144
     #: Levels of lists and objects inside one another in one payload.
-    depth: int = 32
+    depth: Count = 32
     #: Members of lists and objects in one payload, all levels together.
-    items: int = 10_000
+    items: Count = 10_000
     #: Digits of one integer; one that is shorter, but outside 64 bits, is refused as unreadable.
-    digits: int = 640
+    digits: Count = 640
     #: Keys of a request besides the wire's own.
-    parameters: int = 100
+    parameters: Count = 100
     #: Characters of a route, query included.
-    route_length: int = 256
+    route_length: Count = 256
     #: Calls that wait on one connection.
-    inbox: int = 512
+    inbox: Count = 512
     #: Bytes of the frames that wait on one connection.
-    inbox_bytes: int = 1_048_576
+    inbox_bytes: Count = 1_048_576
     #: Seconds that an action may take.
-    deadline: float = 30.0
+    deadline: Seconds = 30.0
+    #: Seconds that a client may take to read what it is sent; a slower one is closed (4429).
+    send_timeout: Seconds = 10.0
     #: Messages in a row that cannot be read; more close the connection (4400).
-    bad_messages: int = 100
+    bad_messages: Count = 100
 
 
 def check_bounds(payload: Any, limits: Limits) -> None:

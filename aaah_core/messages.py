@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from aaah_core.consumers import AsyncAPIConsumer
     from aaah_core.handlers import AsyncActionHandler
-    from aaah_core.running import Running
 
 __all__ = ["MISSING", "Call", "Event", "Missing", "Reply"]
 
@@ -63,7 +62,6 @@ class Call:
     consumer: AsyncAPIConsumer = None  # type: ignore[assignment]  # see above
     #: The handler that runs the action; while a parent's checks run, that parent.
     handler: AsyncActionHandler = None  # type: ignore[assignment]  # see above
-    _running: Running | None = field(default=None, init=False, repr=False)
 
     @property
     def user(self) -> Any:

@@ -96,9 +96,10 @@ def _call_as_object(operand: Moments) -> Moments:
 def _not(name: Name, operands: Sequence[Moments]) -> Moment | None:
     moment = operands[0][name]
     if moment is None:
-        # Who lets every call pass, negated, lets none; where a check has no say, nor has its
-        # negation.
-        return Moment(lambda call: False, awaited=False) if name == "call" else None
+        # Who lets every call pass, negated, lets none, nor gives anybody the events of one; where
+        # a check has no say, nor has its negation.
+        lets_all = name == "call" or (name == "event" and operands[0]["call"] is None)
+        return Moment(lambda *arguments: False, awaited=False) if lets_all else None
     ask = moment.ask
     if not moment.awaited:
         return Moment(lambda *arguments: not ask(*arguments), awaited=False)

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-
-from django.apps import apps
+from typing import TYPE_CHECKING, Any, cast
 
 from aaah_core import conf
 from aaah_core.dispatch import around, innermost, outermost
-from aaah_core.errors import ConfigurationError, PluginError
+from aaah_core.errors import ConfigurationError
 from aaah_core.guards import Guard
 from aaah_core.interfaces import (
-    ACTION_MARK,
     Action,
     CallNext,
     Check,
@@ -32,14 +29,30 @@ from aaah_core.interfaces import (
 from aaah_core.limits import Limits
 from aaah_core.moments import Moment, Moments, Name, compile_check
 from aaah_core.registry import Plugin, Registry, current
+from aaah_core.requirements import (
+    no_check,
+    no_codec,
+    no_wire,
+    once,
+    raised,
+    require_action,
+    require_awaitable,
+    require_codec,
+    require_codecs,
+    require_collected,
+    require_consumer,
+    require_django,
+    require_handler,
+    require_routable,
+    typed,
+    wrong,
+)
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
     from aaah_core.handlers import AsyncActionHandler
 
 __all__ = ["Answer", "ConsumerPlan", "Plan", "ask", "consumer_plan"]
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True, frozen=True)
@@ -107,7 +120,7 @@ def consumer_plan(consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
     Raises:
         ConfigurationError: Anything that is set up wrongly, in plugins, settings or the class.
     """
-    _require_django(consumer_class)
+    require_django(consumer_class)
     registry = current()
     plan = registry.plans.get(consumer_class)
     if plan is None:
@@ -128,31 +141,13 @@ def ask(registry: Registry, hook: str, **arguments: Any) -> Iterator[tuple[Plugi
         except ConfigurationError:
             raise
         except Exception as error:
-            raise PluginError(
-                f"{plugin}: its {hook} raised {type(error).__name__}: {error}, asked about "
-                f"{_names(arguments)}. Mend the plugin, or disable it."
-            ) from error
+            raise raised(plugin, hook, error, arguments) from error
         if answer is not None:
             yield plugin, answer
 
 
-def _names(arguments: Mapping[str, Any]) -> str:
-    return ", ".join(getattr(value, "__qualname__", repr(value)) for value in arguments.values())
-
-
-def _require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
-    if not apps.ready:
-        raise ConfigurationError(
-            f"{consumer_class.__qualname__}.as_asgi() was called before Django is set up: call "
-            f"django.setup() or get_asgi_application() first, as in an asgi.py."
-        )
-    if consumer_class.needs_app and not apps.is_installed("aaah_core"):
-        raise ConfigurationError(
-            f"{consumer_class.__qualname__} needs 'aaah_core' in INSTALLED_APPS."
-        )
-
-
 def _compile_consumer(registry: Registry, consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
+    require_consumer(consumer_class)
     plan = ConsumerPlan(registry, consumer_class, None, _limits(consumer_class))
     plan.wire = consumer_class.wire
     plan.codecs = _codecs(plan, consumer_class)
@@ -179,87 +174,49 @@ def _limits(consumer_class: type[AsyncAPIConsumer]) -> Limits:
 def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[str, Codec]:
     offered: dict[str, tuple[Plugin, Codec]] = {}
     for plugin, codecs in ask(plan.registry, "aaah_codecs"):
-        for codec in _typed(codecs, Iterable, plugin, "aaah_codecs"):
-            _typed(codec, Codec, plugin, "aaah_codecs")
-            _once(offered, codec.name, plugin, codec, "The codec")
+        for codec in typed(codecs, Iterable, plugin, "aaah_codecs"):
+            require_codec(codec, plugin)
+            once(offered, codec.name, plugin, codec, "The codec")
     wanted: Any = consumer_class.codecs or conf.current().CODECS
+    wanted = (wanted,) if isinstance(wanted, (str, Codec)) else wanted
+    require_codecs(consumer_class, wanted)
     chosen: dict[str, Codec] = {}
-    for entry in (wanted,) if isinstance(wanted, (str, Codec)) else wanted:
+    for entry in wanted:
         if isinstance(entry, Codec):
             chosen[entry.name] = entry
         elif entry in offered:
             plugin, chosen[entry] = offered[entry]
             plan.answers.append(Answer("aaah_codecs", entry, plugin))
         else:
-            raise ConfigurationError(_no_codec(consumer_class, entry, offered))
+            raise no_codec(consumer_class, entry, offered)
     if not chosen:
         raise ConfigurationError(f"{consumer_class.__qualname__} has no codec: name one.")
     return chosen
-
-
-def _no_codec(consumer_class: type[Any], name: Any, offered: Mapping[str, Any]) -> str:
-    return (
-        f"{consumer_class.__qualname__} names the codec {name!r}, and no loaded plugin offers it"
-        f"{conf.nearest(str(name), offered)} Offered: {', '.join(offered)}. If its plugin is not "
-        f"installed: pip install aaah-{name}"
-    )
-
-
-def _typed(answer: Any, kind: type[Any], plugin: Plugin, hook: str) -> Any:
-    if not isinstance(answer, kind):
-        raise _wrong(plugin, hook, f"{answer!r}, which is no {kind.__name__}")
-    return answer
-
-
-def _once(
-    taken: dict[str, tuple[Plugin, T]], name: str, plugin: Plugin, value: T, what: str
-) -> None:
-    if name in taken:
-        raise PluginError(
-            f"{what} {name!r} is offered twice: by {taken[name][0]} and by {plugin}. Uninstall or "
-            f"disable one of them."
-        )
-    taken[name] = plugin, value
 
 
 def _wire(plan: ConsumerPlan, hook: str, consumer_class: type[AsyncAPIConsumer]) -> Any:
     taken: dict[str, tuple[Plugin, Any]] = {}
     for plugin, answer in ask(plan.registry, hook, consumer_class=consumer_class):
         function = _callable(answer, plan, plugin, hook, plan.wire)
-        _once(taken, plan.wire, plugin, function, f"The {hook} of the wire")
+        once(taken, plan.wire, plugin, function, f"The {hook} of the wire")
     if not taken:
-        raise ConfigurationError(
-            f"{consumer_class.__qualname__} has the wire {plan.wire!r}, and no loaded plugin "
-            f"answers {hook} for it. Install or enable the plugin of that wire, or mend `wire`."
-        )
+        raise no_wire(consumer_class, plan.wire, hook)
     return taken[plan.wire][1]
 
 
 def _callable(answer: Any, plan: Plan, plugin: Plugin, hook: str, subject: str = "") -> Any:
     if not callable(answer):
-        raise _wrong(plugin, hook, f"{answer!r}, which cannot be called")
+        raise wrong(plugin, hook, f"{answer!r}, which cannot be called")
     plan.answers.append(Answer(hook, subject or plan.handler_class.__qualname__, plugin))
     return answer
 
 
-def _wrong(plugin: Plugin, hook: str, what: str) -> PluginError:
-    return PluginError(f"{plugin}: its {hook} returned {what}. See the hook's documentation.")
-
-
 def _compile_child(parent: Plan, handler_class: type[AsyncActionHandler]) -> Plan:
-    ancestor: Plan | None = parent
-    while ancestor is not None:
-        if ancestor.handler_class is handler_class:
-            raise ConfigurationError(
-                f"The routes of {handler_class.__qualname__} lead to {handler_class.__qualname__} "
-                f"again: break the circle."
-            )
-        ancestor = ancestor.parent
-    if hasattr(handler_class, "as_asgi"):
-        raise ConfigurationError(
-            f"The routes of {parent.handler_class.__qualname__} lead to the consumer "
-            f"{handler_class.__qualname__}, which owns a socket: route to a handler."
-        )
+    ancestors, above = [parent.handler_class], parent
+    while above.parent is not None:
+        above = above.parent
+        ancestors.append(above.handler_class)
+    require_routable(handler_class, ancestors)
     plan = Plan(parent.registry, handler_class, parent, parent.limits)
     _compile_handler(plan)
     return plan
@@ -267,19 +224,20 @@ def _compile_child(parent: Plan, handler_class: type[AsyncActionHandler]) -> Pla
 
 def _compile_handler(plan: Plan) -> None:
     handler_class = plan.handler_class
+    require_handler(handler_class)
     plan.moments = _moments(plan)
     plan.call_guard = _guard(plan, "call")
     plan.object_guard = _guard(plan, "object")
     hook = "aaah_exception_handlers"
     for plugin, handlers in ask(plan.registry, hook, handler_class=handler_class):
-        for exception_class, handler in _typed(handlers, Mapping, plugin, hook).items():
-            name = _typed(exception_class, type, plugin, hook).__name__
+        for exception_class, handler in typed(handlers, Mapping, plugin, hook).items():
+            name = typed(exception_class, type, plugin, hook).__name__
             plan.exception_handlers.setdefault(
                 exception_class, _callable(handler, plan, plugin, hook, name)
             )
     plan.actions = _actions(plan)
     plan.steps = {
-        name: outermost(action, around(_middleware(plan, action), innermost(plan, action)))
+        name: outermost(action, around(plan, _middleware(plan, action), innermost(plan, action)))
         for name, action in plan.actions.items()
     }
     plan.resolvers = tuple(
@@ -300,11 +258,8 @@ def _moments(plan: Plan) -> list[Moments]:
         for plugin, check in ask(plan.registry, hook, **arguments):
             subject = getattr(permission, "__name__", repr(permission))
             plan.answers.append(Answer(hook, subject, plugin))
-            return cast(Check, _typed(check, Check, plugin, hook))
-        raise ConfigurationError(
-            f"permission_classes of {handler_class.__qualname__} has {permission!r}, and no loaded "
-            f"plugin knows what it is. Install or enable the plugin it belongs to."
-        )
+            return cast(Check, typed(check, Check, plugin, hook))
+        raise no_check(handler_class, permission)
 
     permissions = getattr(handler_class, "permission_classes", ())
     return [compile_check(check_of(permission), check_of) for permission in permissions]
@@ -325,28 +280,19 @@ def _actions(plan: Plan) -> dict[str, Action]:
     handler_class, hook = plan.handler_class, "aaah_actions"
     taken: dict[str, tuple[Plugin, Action]] = {}
     for plugin, actions in ask(plan.registry, hook, handler_class=handler_class):
-        for name, action in _typed(actions, Mapping, plugin, hook).items():
-            _typed(action, Action, plugin, hook)
-            _once(taken, name, plugin, action, f"The action of {handler_class.__qualname__}")
+        for name, action in typed(actions, Mapping, plugin, hook).items():
+            require_action(handler_class, name, typed(action, Action, plugin, hook), plugin)
+            once(taken, name, plugin, action, f"The action of {handler_class.__qualname__}")
             plan.answers.append(Answer(hook, name, plugin))
-    _require_collected(handler_class, taken)
+    require_collected(handler_class, taken)
     return {name: action for name, (_, action) in taken.items()}
-
-
-def _require_collected(handler_class: type[Any], actions: Mapping[str, Any]) -> None:
-    for attribute in dir(handler_class):
-        name = getattr(getattr(handler_class, attribute, None), ACTION_MARK, None)
-        if name is not None and name not in actions:
-            raise ConfigurationError(
-                f"{handler_class.__qualname__}.{attribute} is marked as the action {name!r}, and "
-                f"no loaded plugin collects it. Install or enable the plugin of its decorator."
-            )
 
 
 def _middleware(plan: Plan, action: Action | None) -> tuple[Middleware, ...]:
     hook, subject = "aaah_middleware", action.name if action else "(no action)"
     arguments = {"handler_class": plan.handler_class, "action": action}
-    return tuple(
-        _callable(answer, plan, plugin, hook, subject)
-        for plugin, answer in ask(plan.registry, hook, **arguments)
-    )
+    middleware = []
+    for plugin, answer in ask(plan.registry, hook, **arguments):
+        require_awaitable(answer, plugin, hook, "a middleware that")
+        middleware.append(_callable(answer, plan, plugin, hook, subject))
+    return tuple(middleware)

@@ -1,14 +1,12 @@
-"""Finds plugins through entry points, loads them, and remembers what went wrong with each."""
+"""Loads the plugins that are installed, and remembers what went wrong with each."""
 
 from __future__ import annotations
 
 import inspect
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import importlib_metadata
 import pluggy
@@ -16,7 +14,8 @@ from django.core.signals import setting_changed
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from aaah_core import conf, hookspecs
+from aaah_core import conf, discovery, hookspecs
+from aaah_core.discovery import Found, Plugin
 from aaah_core.errors import ConfigurationError, PluginError
 
 if TYPE_CHECKING:
@@ -26,23 +25,6 @@ __all__ = ["CORE", "Plugin", "Registry", "build", "current", "use"]
 
 #: The distribution whose plugins are the defaults.
 CORE = "aaah-core"
-
-
-@dataclass(slots=True)
-class Plugin:
-    """One plugin: where it is from, and what became of it."""
-
-    name: str
-    distribution: str
-    version: str
-    hooks: list[str] = field(default_factory=list)
-    state: Literal["loaded", "disabled", "broken"] = "loaded"
-    error: str | None = None
-    #: As its distribution declares it, `name = module`.
-    entry_point: str = ""
-
-    def __str__(self) -> str:
-        return f"Plugin {self.name!r} ({self.distribution} {self.version})"
 
 
 class Registry:
@@ -76,8 +58,10 @@ class Registry:
         try:
             record.hooks = _verified_hooks(self.manager, module)
             self.manager.register(module, record.name)
-        except Exception as error:  # noqa: BLE001 - looking at a stranger's module may raise anything
-            _break(record, str(error), "mend the plugin, or disable it")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - looking at a stranger's module may raise anything
+            record.fail(str(error), "mend the plugin, or disable it")
 
 
 def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = None) -> Registry:
@@ -95,16 +79,20 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
     except ConfigurationError as error:
         registry.errors.append(str(error))
         settings = conf.Settings()
-    installed = _installed()
+    installed = discovery.installed()
     wanted = _wanted(registry, installed, names)
-    order = [name for name in _order(registry, list(installed), settings) if name in wanted]
+    order = [name for name in _order(registry, installed, settings) if name in wanted]
     loaded: list[tuple[Plugin, Any]] = []
     for name in dict.fromkeys([*order, *wanted]):
         record, entry_point = installed[name]
         registry.plugins[name] = record
         if name in settings.DISABLED_PLUGINS or name not in order:
             record.state, record.error = "disabled", None
-        elif record.state == "loaded" and (module := _load(record, entry_point)) is not None:
+        elif (
+            record.state == "loaded"
+            and entry_point is not None
+            and (module := _load(record, entry_point)) is not None
+        ):
             loaded.append((record, module))
     for name, plugin in (objects or {}).items():
         record = registry.plugins[name] = Plugin(name, _origin(plugin), "0")
@@ -120,70 +108,38 @@ def _origin(plugin: Any) -> str:
     return str(getattr(plugin, "__module__", None) or getattr(plugin, "__name__", "unknown"))
 
 
-def _installed() -> dict[str, tuple[Plugin, importlib_metadata.EntryPoint]]:
-    by_name: dict[str, list[importlib_metadata.EntryPoint]] = defaultdict(list)
-    for entry_point in importlib_metadata.entry_points(group=hookspecs.PROJECT):
-        by_name[entry_point.name].append(entry_point)
-    installed = {}
-    for name, entry_points in sorted(by_name.items()):
-        records = [_record(entry_point) for entry_point in entry_points]
-        if len(records) > 1:
-            both = " and ".join(f"{each.distribution} {each.version}" for each in records)
-            _break(records[0], f"{both} both offer a plugin of this name", "uninstall one")
-        installed[name] = records[0], entry_points[0]
-    return installed
-
-
 def _wanted(
-    registry: Registry, installed: dict[str, Any], names: Iterable[str] | None
+    registry: Registry, installed: Mapping[str, Found], names: Iterable[str] | None
 ) -> list[str]:
     if names is None:
         return list(installed)
     for name in set(names) - set(installed):
         registry.errors.append(f"No plugin {name!r} is installed{conf.nearest(name, installed)}")
-    return [name for name in installed if name in names or _is_default(name)]
+    return [name for name in installed if name in names or _is_default(installed[name])]
 
 
-def _record(entry_point: importlib_metadata.EntryPoint) -> Plugin:
-    record = Plugin(entry_point.name, "unknown", "0")
-    record.entry_point = f"{entry_point.name} = {entry_point.value}"
-    distribution: Any = entry_point.dist
-    try:
-        record.distribution, record.version = distribution.name, distribution.version
-    except Exception as error:  # noqa: BLE001 - what a half-removed distribution left behind
-        cause = f"the metadata of its distribution cannot be read ({error})"
-        _break(record, cause, "install that distribution again, or remove what is left of it")
-    return record
-
-
-def _order(registry: Registry, installed: list[str], settings: conf.Settings) -> list[str]:
+def _order(
+    registry: Registry, installed: Mapping[str, Found], settings: conf.Settings
+) -> list[str]:
     for key in ("PLUGINS", "DISABLED_PLUGINS"):
         for name in getattr(settings, key):
-            if name is not ... and name not in installed:
+            if name is not ... and name not in list(installed):
                 registry.errors.append(
                     f'AAAH["{key}"] names {name!r}, and no such plugin is installed'
                     f"{conf.nearest(str(name), installed)} Installed: {', '.join(installed)}."
                 )
-    known = [name for name in settings.PLUGINS if name is ... or name in installed]
+    known = [name for name in settings.PLUGINS if name is ... or name in list(installed)]
     listed = list(dict.fromkeys(known))
     rest = [name for name in installed if name not in listed]
     if ... not in listed:
-        rest = [name for name in rest if _is_default(name)]
+        rest = [name for name in rest if _is_default(installed[name])]
         listed.append(...)
     place = listed.index(...)
     return [*listed[:place], *rest, *listed[place + 1 :]]
 
 
-def _is_default(name: str) -> bool:
-    own = importlib_metadata.distribution(CORE).entry_points
-    return any(entry.name == name for entry in own.select(group=hookspecs.PROJECT))
-
-
-def _break(record: Plugin, cause: str, remedy: str) -> None:
-    record.state = "broken"
-    place = f" at the entry point {record.entry_point!r}" if record.entry_point else ""
-    end = "" if cause.endswith((".", "?")) else "."
-    record.error = f"{record}{place}: {cause}{end} To go on, {remedy}."
+def _is_default(found: Found) -> bool:
+    return canonicalize_name(found[0].distribution) == CORE
 
 
 def _load(record: Plugin, entry_point: importlib_metadata.EntryPoint) -> Any:
@@ -192,11 +148,13 @@ def _load(record: Plugin, entry_point: importlib_metadata.EntryPoint) -> Any:
         if wanted := _unmet_core(entry_point):
             version = importlib_metadata.version(CORE)
             cause = f"it needs {wanted}, and {CORE} {version} is installed"
-            _break(record, cause, f"install versions that fit, or {disable}")
+            record.fail(cause, f"install versions that fit, or {disable}")
             return None
         return entry_point.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import may raise anything
-        _break(record, f"loading it raised {type(error).__name__}: {error}", disable)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a stranger's import may raise anything
+        record.fail(f"loading it raised {type(error).__name__}: {error}", disable)
         return None
 
 
@@ -264,8 +222,10 @@ def _check_settings(registry: Registry, settings: conf.Settings, installed: Iter
         if name in plugins and plugins[name].state == "loaded":
             try:
                 conf.read_plugin(name)
-            except Exception as error:  # noqa: BLE001 - a stranger's dataclass may raise anything
-                _break(plugins[name], str(error), "mend the setting")
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - a stranger's dataclass may raise anything
+                plugins[name].fail(str(error), "mend the setting")
 
 
 _process: Registry | None = None

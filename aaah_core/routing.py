@@ -11,7 +11,7 @@ from aaah_core.errors import ConfigurationError
 from aaah_core.interfaces import Match
 from aaah_core.messages import Call
 
-__all__ = ["Table"]
+__all__ = ["Table", "require_reachable"]
 
 
 class Table:
@@ -47,11 +47,28 @@ class Table:
         return None
 
 
+def require_reachable(owner: type[Any], table: Table) -> None:
+    """Refuse a table with an empty route to a handler: a dispatcher never looks that one up.
+
+    Raises:
+        ConfigurationError: There is one, and it does not lead on to a handler's own routes.
+    """
+    for text, handler_class in table.routes:
+        if not handler_class.routepatterns and not ANCHOR.sub("", text):
+            raise ConfigurationError(
+                f"{owner.__qualname__}.routepatterns leads to {handler_class.__qualname__} by an "
+                f"empty route, and nothing reaches it: the empty route is {owner.__qualname__} "
+                f"itself. Give the pattern a text, or write the actions in {owner.__qualname__}."
+            )
+
+
 def _shorter(key: str) -> Iterator[str]:
     while key:
         yield (key := key[: key.rfind("/", 0, -1) + 1])
 
 
+#: What a regular expression has, and what it matches has not.
+ANCHOR = re.compile(r"\^|\$|\\A|\\Z")
 #: A pattern of Django's, and the values that are given with it.
 Step: TypeAlias = tuple[Any, dict[str, Any]]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
-from channels.exceptions import AcceptConnection, DenyConnection
+from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
 from channels.layers import get_channel_layer
-from django.test import override_settings
 
 from aaah_core import (
     AsyncAPIActionHandler,
@@ -18,6 +17,7 @@ from aaah_core import (
     CloseCode,
     IsAuthenticatedStrictly,
     Match,
+    apublish,
     connection,
     run_sync,
     watchdog,
@@ -311,7 +311,8 @@ async def test_connect_that_raises_closes_and_is_logged(caplog):
     assert caplog.text.count("LookupError: the moon is full") == 2
 
 
-async def test_frames_before_accept_run_nothing():
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_frames_before_accept_run_nothing(concurrency):
     ran = []
     accept = asyncio.Event()
 
@@ -326,7 +327,7 @@ async def test_frames_before_accept_run_nothing():
     async def act(self):
         ran.append(self.call.request_id)
 
-    chat = consumer(act, connect=connect, accept_later=accept_later)
+    chat = consumer(act, connect=connect, accept_later=accept_later, concurrency=concurrency)
     async with Socket(chat.as_asgi()) as socket:
         socket.put(request("act", 1))
         await socket.taken()
@@ -337,7 +338,29 @@ async def test_frames_before_accept_run_nothing():
     assert ran == [2]
 
 
+async def test_an_event_waits_until_connect_is_through_and_is_not_lost(caplog):
+    told = asyncio.Event()
+
+    async def connect(self):
+        await self.channel_layer.group_add("room", self.channel_name)
+        await self.channel_layer.group_send("room", {"type": "somebody.came"})
+        await self.accept()
+        await self.channel_layer.group_discard("room", self.channel_name)
+
+    async def somebody_came(self, event):
+        told.set()
+
+    chat = consumer(hello, connect=connect, somebody_came=somebody_came)
+    async with Socket(chat.as_asgi()):
+        await asyncio.wait_for(told.wait(), 5)
+
+
 # As Channels documents it.
+
+
+async def joined(consumer):
+    await consumer.channel_layer.group_add("by-hand", consumer.channel_name)
+    return list(get_channel_layer().groups) == ["by-hand"]
 
 
 async def test_what_consumers_of_channels_do_in_connect_works_here():
@@ -350,7 +373,7 @@ async def test_what_consumers_of_channels_do_in_connect_works_here():
 
         async def connect(self):
             self.user = self.scope["user"]
-            seen.append((self.room, self.user, self.channel_layer is get_channel_layer()))
+            seen.append((self.room, self.user, await joined(self)))
             await super().connect()
 
         async def disconnect(self, code):
@@ -426,7 +449,7 @@ def contexts(log, *, enter=None, leave=None):
 
 
 def accepted_yet(self):
-    return self._connection.accepted
+    return self._connection.transport.accepted
 
 
 def watched(log):
@@ -696,6 +719,71 @@ async def test_an_exception_in_connect_itself_is_cleaned_up_like_a_call(monkeypa
     assert gone == [1006]
 
 
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_a_call_that_waits_too_long_for_an_event_method_never_began(quick, concurrency):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow_event(self, event):
+        begun.set()
+        while not go_on.is_set():
+            with suppress(asyncio.CancelledError):  # it does not heed its deadline
+                await go_on.wait()
+
+    chat = consumer(
+        hello,
+        slow_event=slow_event,
+        groups=["room"],
+        concurrency=concurrency,
+        limits={"deadline": 0.01},
+    )
+    async with Socket(chat.as_asgi()) as socket:
+        await socket.get(0)
+        socket.put(request("hello", 1))
+        await socket.get(1)  # it has joined by now
+        await get_channel_layer().group_send("room", {"type": "slow.event"})
+        await begun.wait()
+        socket.put(request("hello", 2))
+        reply = of(await socket.get(2))
+        assert (reply["request_id"], reply["status"]) == (2, 503)
+        go_on.set()
+        socket.put(request("hello", 3))
+        assert of(await socket.get(3))["status"] == 200
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("how", ["leave", "cancel"])
+async def test_a_call_that_waits_for_an_event_method_ends_with_its_connection(
+    quick, concurrency, how
+):
+    begun, ran = asyncio.Event(), []
+
+    async def slow_event(self, event):
+        begun.set()
+        await asyncio.Event().wait()
+
+    @action
+    async def act(self):
+        ran.append(self.call.request_id)
+
+    chat = consumer(act, slow_event=slow_event, groups=["room"], concurrency=concurrency)
+    async with Socket(chat.as_asgi()) as socket:
+        socket.put(request("act", 1))
+        await socket.get(1)
+        await get_channel_layer().group_send("room", {"type": "slow.event"})
+        await begun.wait()
+        socket.put(request("act", 2))
+        await socket.taken()
+        if how == "leave":
+            socket.put({"type": "websocket.disconnect", "code": 1000})
+            await socket.task
+        else:
+            socket.task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await socket.task
+    assert ran == [1]
+    assert len(socket.sent) == 2
+
+
 # The inbox.
 
 
@@ -778,13 +866,6 @@ async def test_the_inbox_is_bounded_in_bytes_too(quick):
 
 
 async def test_what_cannot_be_read_is_answered_as_such_beyond_the_inbox_too(quick):
-    gate = Gate()
-    async with Socket(consumer(gate.action, limits={"inbox": 0}).as_asgi()) as socket:
-        # None may wait at all, so the first that does not get through closes.
-        socket.put(request("wait", 0))
-        await gate.until(lambda: gate.begun)
-        socket.put("{")
-        assert await socket.get(1) == {"type": "websocket.close", "code": 4429}
     gate = Gate()
     async with Socket(consumer(gate.action, limits={"inbox": 1}).as_asgi()) as socket:
         socket.put(request("wait", 0))
@@ -1174,16 +1255,201 @@ async def test_a_connection_tells_the_watchdog_whether_calls_ran():
         assert found._connection.look(0) is False
 
 
-async def test_sync_workers_bound_the_threads():
-    from aaah_core import workers
+# What a client, a server or an author does at a bad moment.
 
-    workers._pool.cache_clear()
-    try:
-        with override_settings(AAAH={"SYNC_WORKERS": 2}):
-            names = await asyncio.gather(
-                *(run_sync(lambda: threading.current_thread().name) for _ in range(20))
-            )
-        assert len(set(names)) <= 2
-        assert all(name.startswith("aaah") for name in names)
-    finally:
-        workers._pool.cache_clear()
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("sync", [False, True])
+async def test_an_action_that_exits_is_a_bug_and_ends_nothing(concurrency, sync):
+    def leave(self):
+        raise SystemExit(3)
+
+    async def aleave(self):
+        raise SystemExit(3)
+
+    act = action(leave if sync else aleave, name="leave")
+    chat = consumer(hello, leave=act, concurrency=concurrency)
+    async with connect(chat.as_asgi()) as ws:
+        assert (await ws.call("leave"))["status"] == 500
+        assert (await ws.call("hello"))["status"] == 200
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_a_frame_that_was_on_its_way_when_we_closed_runs_nothing(concurrency):
+    ran, closed = [], asyncio.Event()
+
+    @action
+    async def act(self):
+        ran.append(1)
+
+    async def kick(self, event):
+        await self.close(4401)
+        closed.set()
+
+    chat = consumer(act, kick=kick, groups=["room"], concurrency=concurrency)
+    async with Socket(chat.as_asgi()) as socket:
+        await socket.get(0)
+        await get_channel_layer().group_send("room", {"type": "kick"})
+        await closed.wait()
+        socket.put(request("act", 1))
+        await asyncio.wait([socket.task], timeout=5)
+    assert ran == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_a_frame_over_the_bound_closes_during_a_call_too_and_is_not_decoded(
+    quick, concurrency
+):
+    gate = Gate()
+    chat = consumer(gate.action, limits={"frame_bytes": 100}, concurrency=concurrency)
+    async with Socket(chat.as_asgi()) as socket:
+        for number in range(concurrency):
+            socket.put(request("wait", number))
+        await gate.until(lambda: gate.begun == concurrency)
+        socket.put("[" * 101)
+        closing = await socket.get(1)
+        assert closing == {"type": "websocket.close", "code": 4413}
+        assert type(closing["code"]) is int  # daphne refuses a child of int
+
+
+class Stuck(Socket):
+    """A server whose client reads nothing after the accept."""
+
+    async def _send(self, message):
+        await super()._send(message)
+        if message["type"] == "websocket.send":
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("event", [False, True])
+async def test_a_client_that_does_not_read_is_given_up(quick, concurrency, event):
+    gone = []
+
+    async def disconnect(self, code):
+        gone.append(code)
+
+    limits = {"send_timeout": 0.01}
+    chat = consumer(
+        hello, limits=limits, concurrency=concurrency, disconnect=disconnect, groups=["room"]
+    )
+    async with Stuck(chat.as_asgi()) as socket:
+        await socket.get(0)
+        if event:
+            await apublish("room", "news")
+        else:
+            socket.put(request("hello", 1))
+        await asyncio.wait([socket.task], timeout=5)
+        assert socket.task.done()
+    assert gone == [4429]
+
+
+async def test_a_handshake_has_a_deadline():
+    class Slow(BasePermission):
+        async def can_connect(self, scope, handler, message=None):
+            await asyncio.Event().wait()
+
+    async def never(self):
+        await asyncio.Event().wait()
+
+    for chat, code in (
+        (consumer(hello, permission_classes=(Slow,)), 4403),
+        (consumer(hello, connect=never), 4503),
+    ):
+        chat.limits = {"deadline": 0.01}
+        with pytest.raises(Refused) as caught:
+            async with connect(chat.as_asgi()):
+                pass
+        assert caught.value.code == code
+
+
+async def test_a_group_joined_by_hand_is_left_when_disconnect_raises():
+    async def by_hand(self):
+        await self.channel_layer.group_add("by-hand", self.channel_name)
+        await self.channel_layer.group_add("another", "somebody.elses")
+        await self.channel_layer.group_discard("another", "somebody.elses")
+        await self.accept()
+
+    async def raises(self, code):
+        raise LookupError
+
+    async with connect(consumer(hello, connect=by_hand, disconnect=raises).as_asgi()):
+        assert list(get_channel_layer().groups) == ["by-hand"]
+    assert get_channel_layer().groups == {}
+
+
+async def test_a_connection_is_in_its_groups_before_its_client_knows_of_it():
+    members = []
+    async with Socket(consumer(hello, groups=["room"]).as_asgi()) as socket:
+        socket.on_send = lambda message: members.append(len(get_channel_layer().groups["room"]))
+        await socket.get(0)
+    assert members == [1]
+
+
+async def test_what_cannot_be_sent_raises_into_the_action_that_sends_it():
+    seen = []
+
+    @action
+    async def misuse(self):
+        for attempt in (
+            lambda: self.send(text_data=5),
+            lambda: self.close(99999),
+            lambda: self.close("4401"),
+            self.accept,
+        ):
+            try:
+                await attempt()
+            except (TypeError, ValueError, RuntimeError) as error:
+                seen.append(type(error))
+
+    async with connect(consumer(misuse).as_asgi()) as ws:
+        assert (await ws.call("misuse"))["status"] == 204
+    assert seen == [TypeError, ValueError, ValueError, RuntimeError]
+
+
+async def test_nothing_is_sent_before_accept(caplog):
+    async def early(self):
+        await self.send_json("hello")
+
+    with pytest.raises(Refused):
+        async with connect(consumer(hello, connect=early).as_asgi()):
+            pass
+    assert "before accept()" in caplog.text
+
+
+async def test_an_event_without_a_method_waits_for_no_call():
+    gate = Gate()
+    chat = consumer(hello, gate.action, groups=["room"], concurrency=2)
+    async with connect(chat.as_asgi()) as ws:
+        await ws.send({"action": "wait"})
+        await gate.until(lambda: gate.begun)
+        await apublish("room", "news")
+        assert (await ws.receive())["event"] == "news"
+        assert (await ws.call("hello"))["status"] == 200
+        gate.open.set()
+        assert (await ws.receive())["data"] == "waited"
+
+
+async def test_an_event_method_has_the_deadline_of_a_call(caplog):
+    begun = asyncio.Event()
+
+    async def hangs(self, event):
+        begun.set()
+        await asyncio.Event().wait()
+
+    chat = consumer(hello, hangs=hangs, groups=["room"], limits={"deadline": 0.05})
+    async with connect(chat.as_asgi()) as ws:
+        await get_channel_layer().group_send("room", {"type": "hangs"})
+        await begun.wait()
+        assert (await ws.call("hello"))["status"] in (200, 503)
+        assert (await ws.call("hello"))["status"] == 200
+    assert "'hangs' failed" in caplog.text
+
+
+async def test_stop_consumer_in_disconnect_is_no_error(caplog):
+    async def disconnect(self, code):
+        raise StopConsumer
+
+    async with connect(consumer(hello, disconnect=disconnect).as_asgi()):
+        pass
+    assert caplog.text == ""

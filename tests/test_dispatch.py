@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 import pytest
@@ -29,8 +31,10 @@ from aaah_core import (
     TooLarge,
     ValidationError,
     dispatch,
+    workers,
 )
-from aaah_core.testing import connect, registry
+from aaah_core.running import current_running
+from aaah_core.testing import Refused, connect, registry
 from tests.conftest import Socket, action, collector, consumer, plugin
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -1004,7 +1008,7 @@ async def test_a_cancel_of_the_servers_ends_the_connection_even_beside_ours(besi
 
     @action
     async def act(self):
-        running.append(self.call._running)
+        running.append(current_running.get())
         begun.set()
         await asyncio.Event().wait()
 
@@ -1159,7 +1163,7 @@ async def test_a_shaper_that_returns_none_sends_nothing():
             assert await ws.receive() == "hello"
 
 
-async def test_a_shaper_that_cannot_even_shape_a_bug_is_logged_and_the_connection_lives(caplog):
+async def test_a_shaper_that_cannot_even_shape_a_bug_is_logged_and_closes(caplog):
     def shape(call, reply):
         if call.action == "act":
             raise LookupError
@@ -1168,8 +1172,9 @@ async def test_a_shaper_that_cannot_even_shape_a_bug_is_logged_and_the_connectio
     with registry(collector(), shaping(shape)):
         async with connect(consumer(hello, returning(1), wire="own").as_asgi()) as ws:
             await ws.send({"action": "act"})
-            await ws.send({"action": "hello"})
-            assert await ws.receive() == "hello"
+            with pytest.raises(Refused) as caught:  # a client must not wait for ever
+                await ws.receive()
+    assert caught.value.code == 4503
     assert "Chat cannot reply at all" in caplog.text
 
 
@@ -1196,3 +1201,93 @@ async def test_a_parser_or_a_codec_with_a_bug_is_a_500():
 def test_a_call_says_whose_it_is():
     assert Call("x", scope={"user": "ann"}).user == "ann"
     assert Call("x", scope={}).user is None
+
+
+# Middleware that does more than to look on.
+
+
+async def test_a_middleware_may_pass_on_a_copy_of_the_call():
+    async def copies(call, call_next):
+        return await call_next(dataclasses.replace(call, state={"seen": True}))
+
+    with registry(collector(), plugin(aaah_middleware=lambda: copies)):
+        assert await status_of(consumer(hello, raising(PermissionDenied()))) == 403
+
+
+async def test_an_outer_middleware_sees_what_an_inner_one_raised_as_a_reply():
+    seen = []
+
+    async def looks_on(call, call_next):
+        seen.append((reply := await call_next(call)).status)
+        return reply
+
+    async def raises(call, call_next):
+        raise LookupError
+
+    plugins = [plugin(aaah_middleware=lambda each=each: each) for each in (looks_on, raises)]
+    with registry(collector(), *plugins):
+        async with connect(consumer(hello).as_asgi()) as ws:
+            assert (await ws.call("hello"))["status"] == 500
+    assert seen == [500]
+
+
+async def test_a_middleware_may_run_the_rest_in_a_task_of_its_own_and_cancel_it():
+    ended = []
+
+    @action
+    async def act(self):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async def hurries(call, call_next):
+        if call.action != "act":
+            return await call_next(call)
+        try:
+            return await asyncio.wait_for(asyncio.create_task(call_next(call)), 0.01)
+        except TimeoutError:
+            return Reply(status=504, errors=[{"code": "hurried", "detail": "Too slow."}])
+
+    with registry(collector(), plugin(aaah_middleware=lambda: hurries)):
+        reply = await asked(consumer(hello, act))
+    assert (reply["status"], reply["errors"][0]["code"], ended) == (504, "hurried", [True])
+
+
+async def test_a_call_that_got_no_worker_in_time_never_began_and_says_so(quick, monkeypatch):
+    pool = ThreadPoolExecutor(1)
+    monkeypatch.setattr(workers, "_pool", lambda: pool)
+    free = threading.Event()
+    pool.submit(free.wait, 5)
+    ran = []
+
+    @action
+    def act(self):
+        ran.append(True)
+
+    try:
+        async with connect(consumer(act, limits={"deadline": 0.01}).as_asgi()) as ws:
+            reply = await ws.call("act")
+            assert (reply["status"], reply["errors"][0]["code"]) == (503, "busy")
+    finally:
+        free.set()
+        pool.shutdown()
+    assert ran == []
+
+
+async def test_an_action_does_not_begin_once_its_check_has_passed_the_deadline(quick):
+    go_on, ran = threading.Event(), []
+
+    class Slow(BasePermission):
+        def has_permission(self, scope, handler, action, **kwargs):
+            return go_on.wait(5)
+
+    @action
+    def act(self):
+        ran.append(True)
+
+    chat = consumer(act, permission_classes=(Slow,), limits={"deadline": 0.01})
+    async with connect(chat.as_asgi()) as ws:
+        assert (await ws.call("act"))["status"] == 504
+        go_on.set()
+    assert ran == []

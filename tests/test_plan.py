@@ -273,7 +273,9 @@ def test_a_codec_that_nobody_offers_is_refused_with_how_to_get_it():
 
 
 def test_a_codec_class_in_the_place_of_an_object_is_refused():
-    assert "JSONCodec'>, and no loaded plugin offers it" in refusal(consumer(codecs=(JSONCodec,)))
+    assert "has the class JSONCodec. Write an object, JSONCodec()" in refusal(
+        consumer(codecs=(JSONCodec,))
+    )
 
 
 def test_a_consumer_without_codecs_is_refused():

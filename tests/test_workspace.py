@@ -67,6 +67,13 @@ def test_an_entry_point_is_named_after_its_folder(folder):
 
 
 @every_plugin
+def test_a_plugin_imports_the_core_from_its_front_door(folder):
+    modules = {module for module, _ in _imports(_package(folder))}
+    core = {module for module in modules if module.split(".")[0] == "aaah_core"}
+    assert core <= {"aaah_core", "aaah_core.testing"}
+
+
+@every_plugin
 def test_a_plugin_imports_only_public_names_of_others(folder):
     own = _package(folder).name
     private = [

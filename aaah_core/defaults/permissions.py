@@ -25,14 +25,14 @@ def _check(permission: BasePermission) -> Check:
     """Return a check that has a say where the permission does, so that the rest costs nothing."""
     moments = {}
     if _overrides(permission, "can_connect"):
-        moments["connect"] = _moment(permission.can_connect, _connect)
+        moments["connect"] = _moment(permission, "can_connect", _connect)
     if _overrides(permission, "has_permission"):
-        moments["call"] = _moment(permission.has_permission, _call)
-        moments["event"] = _moment(permission.has_permission, _broadcast)
+        moments["call"] = _moment(permission, "has_permission", _call)
+        moments["event"] = _moment(permission, "has_permission", _broadcast)
     if _overrides(permission, "has_object_permission"):
-        moments["object"] = _moment(permission.has_object_permission, _object)
+        moments["object"] = _moment(permission, "has_object_permission", _object)
     if _overrides(permission, "can_receive"):
-        moments["event"] = _moment(permission.can_receive, _event)
+        moments["event"] = _moment(permission, "can_receive", _event)
     return cast(Check, type(f"{type(permission).__name__}Check", (Check,), moments)())
 
 
@@ -41,21 +41,22 @@ def _overrides(permission: BasePermission, method: str) -> bool:
     return own is not getattr(BasePermission, method)
 
 
-def _moment(method: Callable[..., Any], arguments: Callable[..., tuple[Any, ...]]) -> Any:
+def _moment(permission: BasePermission, name: str, arguments: Callable[..., Any]) -> Any:
     """Return a method of a check that asks a method of the permission, async if that one is."""
-    if inspect.iscoroutinefunction(method):
+    method = getattr(permission, name)
+    places = len(inspect.signature(getattr(BasePermission, name)).parameters) - 2
+    by_place = {"self", *list(inspect.signature(method).parameters)[:places]}
 
-        async def awaited(check: Check, *asked: Any) -> bool:
-            *positional, kwargs = arguments(*asked)
-            return bool(await method(*positional, **kwargs))
-
-        return awaited
-
-    def plain(check: Check, *asked: Any) -> Any:
+    def ask(check: Check, *asked: Any) -> Any:
         *positional, kwargs = arguments(*asked)
+        if not by_place.isdisjoint(kwargs):  # a value of the route has the name of one of them
+            kwargs = {key: value for key, value in kwargs.items() if key not in by_place}
         return method(*positional, **kwargs)
 
-    return plain
+    async def awaited(check: Check, *asked: Any) -> bool:
+        return bool(await ask(check, *asked))
+
+    return awaited if inspect.iscoroutinefunction(method) else ask
 
 
 def _connect(scope: Scope, consumer: Any) -> tuple[Any, ...]:
@@ -71,7 +72,7 @@ def _object(call: Call, obj: Any) -> tuple[Any, ...]:
 
 
 def _broadcast(subscription: Call, event: Event) -> tuple[Any, ...]:
-    return subscription.scope, subscription.handler, event.name, {}
+    return subscription.scope, subscription.handler, subscription.action, {}
 
 
 def _event(subscription: Call, event: Event) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from asgiref.testing import ApplicationCommunicator
 
+from aaah_core import conf
 from aaah_core.interfaces import Codec
 from aaah_core.limits import Limits
 from aaah_core.messages import MISSING
@@ -47,7 +48,8 @@ async def connect(
         application: ``SomeConsumer.as_asgi()``, or whatever wraps it.
         path: The path, with its query string if any.
         user: What `scope["user"]` is, in the place of an authentication middleware.
-        codec: The codec to ask for, by name or as an object; the consumer's default if left out.
+        codec: The codec to ask for, by name or as an object. If left out, none is asked for, and
+            the default is spoken: the consumer's, or ``AAAH["CODECS"]`` where it is wrapped.
         subprotocols: What to offer, where that is not just the codec's.
         headers: The headers of the handshake.
         timeout: Seconds to wait for anything.
@@ -56,7 +58,7 @@ async def connect(
         Refused: The connection was refused; it has the close code.
     """
     path, _, query = path.partition("?")
-    chosen = codec if isinstance(codec, Codec) else _codec(codec or "json")
+    chosen = _codec(_default(application) if codec is None else codec)
     if subprotocols is None:
         subprotocols = [chosen.subprotocol] if codec is not None else []
     pairs = [(k.lower().encode(), v.encode("latin-1")) for k, v in (headers or {}).items()]
@@ -77,7 +79,16 @@ async def connect(
         await client.close()
 
 
-def _codec(name: str) -> Codec:
+def _default(application: Any) -> str | Codec:
+    consumer_class = getattr(application, "consumer_class", None)
+    codecs: Any = getattr(consumer_class, "codecs", None) or conf.current().CODECS
+    first: str | Codec = codecs if isinstance(codecs, (str, Codec)) else codecs[0]
+    return first
+
+
+def _codec(name: str | Codec) -> Codec:
+    if isinstance(name, Codec):
+        return name
     for _, codecs in ask(current(), "aaah_codecs"):
         for codec in codecs:
             if codec.name == name:
@@ -167,7 +178,8 @@ class Client:
 
     async def close(self, code: int = 1000) -> None:
         """Leave, and wait until the application has cleaned up."""
-        if not self._left:
+        # Where nothing came in time, asgiref has ended the application already.
+        if not self._left and not self._communicator.future.cancelled():
             self._left = True
             await self._communicator.send_input({"type": "websocket.disconnect", "code": code})
             await self._communicator.wait(self._timeout)

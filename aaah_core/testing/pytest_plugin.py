@@ -6,11 +6,16 @@ Django only for a test that has opened a transaction.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.db import connections
+
+from aaah_core.workers import lend
+
+__all__ = ["pytest_pyfunc_call"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -19,18 +24,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Item) -> Generator[None, Any, Any]:
     open_connections = _open_connections()
     if not open_connections:
         return (yield)
-    from aaah_core.workers import lend
-
     with lend(open_connections):
         return (yield)
 
 
 def _open_connections() -> dict[str, Any]:
-    if "django.db" not in sys.modules or "aaah_core" not in sys.modules:
-        return {}
-    from django.conf import settings
-    from django.db import connections
-
     if not settings.configured:
         return {}
     opened = connections.all(initialized_only=True)

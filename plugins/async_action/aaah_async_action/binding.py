@@ -41,6 +41,11 @@ class Parameter:
     from_route: Callable[[Any], Any]
     from_payload: Callable[[Any], Any]
 
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is _EMPTY
+
     def value(self, route: Mapping[str, Any], call: Call) -> Any:
         """Return the converted value: the route's, else the client's, else the default.
 
@@ -72,6 +77,11 @@ class Binding:
     params: Mapping[str, Any]
     #: JSON Schema.
     returns: Mapping[str, Any]
+
+    def route_alone_fills(self) -> list[str]:
+        """Return the required parameters that no client, but only a route, has a say in."""
+        required = [each for each in (*self.positional, *self.keyword_only) if each.is_required]
+        return [each.name for each in required if each.name in _RESERVED]
 
     def arguments(self, handler: Any, call: Call) -> tuple[list[Any], dict[str, Any]]:
         """Return what to call the action with.

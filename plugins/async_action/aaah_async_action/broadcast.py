@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aaah_async_action.decorators import Options
-from aaah_core import MISSING, Call, ConfigurationError, Reply, apublish, group_name, publish
-from aaah_core.dispatch import to_reply
+from aaah_core import Call, ConfigurationError, Reply, apublish, group_name, publish, to_reply
 
 __all__ = ["broadcasting", "broadcasting_sync"]
 
@@ -23,7 +22,7 @@ def broadcasting(
         reply = to_reply(result)
         if _succeeded(reply):
             for group in groups:
-                await apublish(group, options.event, reply.data, **_details(call, reply))
+                await apublish(group, options.event, reply.data, status=reply.status, call=call)
             _after_publishing(call, options)
         return result
 
@@ -41,7 +40,7 @@ def broadcasting_sync(
         reply = to_reply(result)
         if _succeeded(reply):
             for group in groups:
-                publish(group, options.event, reply.data, **_details(call, reply))
+                publish(group, options.event, reply.data, status=reply.status, call=call)
             _after_publishing(call, options)
         return result
 
@@ -50,11 +49,6 @@ def broadcasting_sync(
 
 def _succeeded(reply: Reply) -> bool:
     return reply.status < 400 and not reply.errors
-
-
-def _details(call: Call, reply: Reply) -> dict[str, Any]:
-    request_id = None if call.request_id is MISSING else call.request_id
-    return {"status": reply.status, "request_id": request_id}
 
 
 def _after_publishing(call: Call, options: Options) -> None:

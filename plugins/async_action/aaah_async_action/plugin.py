@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from aaah_async_action.binding import Binding, compile_binding
 from aaah_async_action.broadcast import broadcasting, broadcasting_sync
 from aaah_async_action.decorators import Marked, marked
-from aaah_core import Action, Call, ConfigurationError, hookimpl
+from aaah_core import Action, AsyncAPIConsumer, Call, ConfigurationError, hookimpl
 
 if TYPE_CHECKING:
     from aaah_core import AsyncActionHandler
@@ -36,7 +36,7 @@ def aaah_actions(handler_class: type[AsyncActionHandler]) -> dict[str, Action]:
                 f"{attributes[name]} and {where} are both the action {name!r}. Give one of them "
                 f"another name with @async_action(name=...), or set an inherited one to None."
             )
-        attributes[name], actions[name] = where, _action(mark, where)
+        attributes[name], actions[name] = where, _action(handler_class, mark, where)
     return actions
 
 
@@ -56,9 +56,10 @@ def _marked_methods(handler_class: type[Any]) -> list[tuple[str, Marked]]:
     return found
 
 
-def _action(mark: Marked, where: str) -> Action:
+def _action(handler_class: type[Any], mark: Marked, where: str) -> Action:
     function, options = mark.function, mark.options
     binding = compile_binding(function, where)
+    _require_fillable(handler_class, binding, where)
     sync = not inspect.iscoroutinefunction(function)
     if sync:
         run = _runner(_in_transactions(function, mark.method), binding)
@@ -75,6 +76,16 @@ def _action(mark: Marked, where: str) -> Action:
         mode=options.mode,
         sync=sync,
     )
+
+
+def _require_fillable(handler_class: type[Any], binding: Binding, where: str) -> None:
+    # A route may capture the value for any other handler; none leads to a consumer.
+    if issubclass(handler_class, AsyncAPIConsumer) and (names := binding.route_alone_fills()):
+        raise ConfigurationError(
+            f"{where} requires {names[0]!r}, which no client may send and no route captures for a "
+            f"consumer. Rename the parameter or give it a default; the handler has what it needs "
+            f"as self.scope and self.consumer."
+        )
 
 
 def _runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:

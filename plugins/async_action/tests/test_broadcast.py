@@ -62,8 +62,9 @@ def call_of(name: str, **attributes: Any) -> Call:
 
 
 async def test_what_a_sync_action_returns_is_sent_under_its_name(run: Any, sent: list[Any]) -> None:
-    assert await run(Handler, "tell") == ({"text": "hello"}, 201)
-    details = {"status": 201, "request_id": None}
+    call = call_of("tell")
+    assert await run(Handler, "tell", call=call) == ({"text": "hello"}, 201)
+    details = {"status": 201, "call": call}
     assert sent == [("sync", "news", "tell", {"text": "hello"}, details)]
 
 
@@ -71,9 +72,8 @@ async def test_what_an_async_action_returns_is_sent_under_its_broadcast_type(
     run: Any, sent: list[Any]
 ) -> None:
     call = call_of("tell_async")
-    call.request_id = 7
     assert await run(Handler, "tell_async", call=call) == "hello"
-    assert sent == [("async", "news", "news.item", "hello", {"status": 200, "request_id": 7})]
+    assert sent == [("async", "news", "news.item", "hello", {"status": 200, "call": call})]
     assert call.wants_reply
 
 
@@ -82,7 +82,7 @@ async def test_the_sender_may_get_the_event_alone(run: Any, sent: list[Any], nam
     call = call_of(name)
     await run(Handler, name, call=call)
     assert not call.wants_reply
-    assert sent[0][2:] == (name, None, {"status": 204, "request_id": None})
+    assert sent[0][2:] == (name, None, {"status": 204, "call": call})
 
 
 @pytest.mark.parametrize("name", ["only_tell", "only_tell_async"])

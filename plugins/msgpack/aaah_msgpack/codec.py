@@ -7,10 +7,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 
-from aaah_core.errors import DecodeError
-from aaah_core.interfaces import Codec
-from aaah_core.limits import Limits, check_bounds, too_large
-from aaah_core.plain import to_plain
+from aaah_core import Codec, DecodeError, Limits, check_bounds, to_plain, too_large
 
 __all__ = ["MessagePackCodec"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from aaah_core.hookspecs import hookimpl
-from aaah_core.interfaces import Codec
+from aaah_core import Codec, hookimpl
 
 
 @hookimpl

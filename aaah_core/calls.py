@@ -1,0 +1,198 @@
+"""The calls of one connection: how they are taken, bounded and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import TYPE_CHECKING
+
+from aaah_core import exchange, watchdog
+from aaah_core.close_codes import CloseCode
+from aaah_core.errors import Busy, RequestError
+from aaah_core.inbox import Inbox, Message
+from aaah_core.running import Running, current_running, current_task
+
+if TYPE_CHECKING:
+    from aaah_core.connection import Connection
+
+__all__ = ["Calls"]
+
+logger = logging.getLogger("aaah")
+
+#: Seconds that a call that was cancelled may clean up, before it is cancelled once more.
+GRACE = 5.0
+
+
+class Calls:
+    """Takes frames: inline in the connection's own task, or a few at a time in tasks of theirs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._limits = connection.plan.limits
+        self._concurrency = type(connection.consumer).concurrency
+        self._inbox = Inbox(connection.transport.receive, self._limits, self._left, self._overflow)
+        #: The connection's own task: the inline call, or the loop that reads for the others.
+        self._main = Running(current_task())
+        self._tasks: dict[asyncio.Task[None], Running] = {}
+        self._serving = False
+        self._worked = False
+        self._unreadable = 0
+        self._overflows = 0
+        current_running.set(self._main)
+
+    async def serve(self) -> None:
+        """Take frames until the connection has ended."""
+        self._serving = True
+        try:
+            await self._serve()
+        except asyncio.CancelledError:
+            self._require_left(self._main)
+        finally:
+            self._serving = False
+            self._main.stop()
+
+    async def _serve(self) -> None:
+        transport = self._connection.transport
+        inline = self._concurrency == 1
+        while transport.ended is None:
+            message = await (self._inbox.next() if inline else transport.receive())
+            if message["type"] == "websocket.disconnect":
+                self._left(message)
+            elif transport.ended is not None or not transport.accepted:
+                continue  # it was on its way when we closed, or came before accept: it runs nothing
+            elif inline:
+                await self._take(message, self._main)
+            elif len(self._tasks) < self._concurrency:
+                self._start(message)
+            else:
+                await self._inbox.put(message)
+
+    def _start(self, message: Message) -> None:
+        task = asyncio.create_task(self._take_in_task(message))
+        self._tasks[task] = Running(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("A call ended its task", exc_info=error)
+        if self._inbox and self._connection.transport.ended is None:
+            self._start(self._inbox.pop())
+
+    async def _take_in_task(self, message: Message) -> None:
+        running = self._tasks[current_task()]
+        current_running.set(running)
+        await self._take(message, running)
+
+    async def _take(self, message: Message, running: Running) -> None:
+        """Answer one frame; whatever goes wrong, the connection lives."""
+        transport = self._connection.transport
+        self._overflows = 0
+        self._worked = True
+        running.start(_now(), self._limits.deadline)
+        try:
+            frame = await self._answer(message, running)
+            running.until = math.inf  # what follows has bounds of its own
+            if frame is not None:
+                await transport.send_frame(frame)
+            if self._unreadable > self._limits.bad_messages:
+                await transport.close(CloseCode.RUBBISH)
+            if running.threads:
+                # A thread cannot be ended: it counts as the running call until it ends by itself.
+                await running.wait_for_threads()
+        except asyncio.CancelledError:
+            self._require_left(running)
+        except Exception:
+            # A shaper or a codec that cannot even say that it failed.
+            logger.exception("%s cannot reply at all", self._name)
+            await transport.close(CloseCode.GOING_AWAY)
+        finally:
+            running.stop()
+        if running.cancelled_by_others:
+            raise asyncio.CancelledError  # the action did not let it through
+
+    @property
+    def _name(self) -> str:
+        return type(self._connection.consumer).__qualname__
+
+    @staticmethod
+    def _require_left(running: Running) -> None:
+        """Let a cancel of ours end here, and go on with anybody else's."""
+        running.settle()
+        if running.reason != "left" or running.cancelled_by_others:
+            raise asyncio.CancelledError
+
+    async def _answer(self, message: Message, running: Running) -> str | bytes | None:
+        connection = self._connection
+        request = self._read(message)
+        try:
+            await connection.turns.begin()
+        except asyncio.CancelledError:
+            running.settle()
+            if running.reason != "deadline" or running.cancelled_by_others:
+                raise
+            # It waited for an event method, and never began.
+            return await exchange.answer(connection, exchange.refused(request, Busy))
+        try:
+            return await exchange.answer(connection, request)
+        finally:
+            connection.turns.end()
+
+    def _read(self, message: Message) -> exchange.Request:
+        request = exchange.read(self._connection.plan, self._connection.codec, message)
+        self._unreadable = self._unreadable + 1 if isinstance(request, RequestError) else 0
+        return request
+
+    async def _overflow(self, message: Message) -> None:
+        """Refuse a message that the inbox does not hold; close when the client goes on."""
+        self._overflows += 1
+        if self._overflows > self._limits.inbox:
+            await self._connection.transport.close(CloseCode.OVERLOADED)
+            return
+        before = current_running.set(Running(current_task()))  # it is no part of the call that runs
+        try:
+            request = exchange.refused(self._read(message), Busy)
+            frame = await exchange.answer(self._connection, request)
+        finally:
+            current_running.reset(before)
+        if frame is not None:
+            await self._connection.transport.send_frame(frame)
+
+    def _left(self, message: Message) -> None:
+        self._connection.transport.end(message.get("code", 1005))
+
+    def interrupt(self) -> None:
+        """End what the connection's own task waits for: the client is gone, or given up."""
+        if self._serving:
+            if self._main.since is None:
+                self._main.start(_now(), math.inf)
+            self._main.cancel("left")
+
+    def look(self, now: float) -> bool:
+        """See to calls that take long: read ahead for them, and end those over their deadline.
+
+        Returns:
+            Whether calls ran since the last look.
+        """
+        inline = self._concurrency == 1
+        if inline and self._main.since is not None and now - self._main.since >= watchdog.INTERVAL:
+            self._inbox.read_ahead()
+        for running in (self._main, *self._tasks.values()):
+            if running.since is not None and now >= running.until:
+                running.until = now + GRACE
+                running.cancel(running.reason or "deadline")
+        worked, self._worked = self._worked, False
+        return worked
+
+    async def end(self) -> None:
+        """End every call, and take no more."""
+        self._inbox.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,133 @@
+"""Finds what the installed distributions declare as plugins, however broken some of them are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from importlib_metadata import EntryPoint, PackageNotFoundError, distribution, distributions
+from packaging.utils import canonicalize_name
+
+from aaah_core.hookspecs import PROJECT
+
+if TYPE_CHECKING:
+    from importlib_metadata import IDistribution
+
+__all__ = ["Found", "Plugin", "installed"]
+
+
+@dataclass(slots=True)
+class Plugin:
+    """One plugin: where it is from, and what became of it."""
+
+    name: str
+    distribution: str
+    version: str
+    hooks: list[str] = field(default_factory=list)
+    state: Literal["loaded", "disabled", "broken"] = "loaded"
+    error: str | None = None
+    #: As its distribution declares it, `name = module`.
+    entry_point: str = ""
+
+    def __str__(self) -> str:
+        return f"Plugin {self.name!r} ({self.distribution} {self.version})"
+
+    def fail(self, cause: str, remedy: str) -> None:
+        """Record why it cannot be used, and what to do about it."""
+        self.state = "broken"
+        place = f" at the entry point {self.entry_point!r}" if self.entry_point else ""
+        end = "" if cause.endswith((".", "?")) else "."
+        self.error = f"{self}{place}: {cause}{end} To go on, {remedy}."
+
+
+#: A plugin with its entry point, which is None where the declaration itself cannot be read.
+Found: TypeAlias = tuple[Plugin, EntryPoint | None]
+
+_REINSTALL = "install that distribution again, or remove what is left of it"
+
+
+def installed() -> dict[str, Found]:
+    """Return every plugin that a distribution declares, sorted by name.
+
+    It never raises: what cannot be read is a broken plugin.
+    """
+    by_name: dict[str, list[Found]] = defaultdict(list)
+    left_behind = []
+    for each, name in _named():
+        if name is None:
+            left_behind.append(each)
+            continue
+        for found in _declared(each, name, _version(each)):
+            by_name[found[0].name].append(found)
+    for each in left_behind:
+        for found in _declared(each, "unknown", None):
+            # As importlib_metadata has it, a whole distribution comes before one without metadata.
+            by_name[found[0].name] = by_name[found[0].name] or [found]
+    return {name: _only(found) for name, found in sorted(by_name.items())}
+
+
+def _named() -> Iterator[tuple[IDistribution, str | None]]:
+    """Give each distribution with plugins once: the one that Python would import."""
+    seen = set()
+    for each in filter(_has_plugins, distributions()):
+        name = _name(each)
+        if name is None:
+            yield each, None
+        elif (key := canonicalize_name(name)) not in seen:
+            seen.add(key)
+            try:
+                yield distribution(name), name
+            except PackageNotFoundError:  # its folder has another name than its metadata
+                yield each, name
+
+
+def _has_plugins(each: IDistribution) -> bool:
+    section = f"[{PROJECT}]"
+    try:
+        return section in (each.read_text("entry_points.txt") or "")
+    except UnicodeDecodeError as error:
+        return section.encode() in error.object
+    except Exception:  # noqa: BLE001 - whatever hides it, it may be ours
+        return True
+
+
+def _name(each: IDistribution) -> str | None:
+    try:
+        return each.name or None
+    except Exception:  # noqa: BLE001 - a missing or unreadable METADATA
+        return None
+
+
+def _version(each: IDistribution) -> str | None:
+    try:
+        return each.version or None
+    except Exception:  # noqa: BLE001 - as above
+        return None
+
+
+def _declared(each: IDistribution, name: str, version: str | None) -> Iterator[Found]:
+    try:
+        entry_points = list(each.entry_points.select(group=PROJECT))
+    except Exception as error:  # noqa: BLE001 - what a stranger wrote may break in any way
+        record = Plugin(name, name, version or "0")
+        cause = f"its entry_points.txt in {each.locate_file('')} cannot be read"
+        record.fail(f"{cause} ({type(error).__name__}: {error})", _REINSTALL)
+        yield record, None
+        return
+    for entry_point in entry_points:
+        record = Plugin(entry_point.name, name, version or "0")
+        record.entry_point = f"{entry_point.name} = {entry_point.value}"
+        if version is None:
+            cause = "the metadata of its distribution cannot be read, or has no name or version"
+            record.fail(f"{cause}, in {each.locate_file('')}", _REINSTALL)
+        yield record, entry_point
+
+
+def _only(found: list[Found]) -> Found:
+    record, entry_point = found[0]
+    if len(found) > 1:
+        both = " and ".join(f"{each.distribution} {each.version}" for each, _ in found)
+        record.fail(f"{both} both offer a plugin of this name", "uninstall one")
+    return record, entry_point

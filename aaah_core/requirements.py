@@ -1,0 +1,237 @@
+"""What a start requires of classes and of plugins' answers, and the words for what falls short."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.apps import apps
+
+from aaah_core import conf
+from aaah_core.discovery import Plugin
+from aaah_core.errors import ConfigurationError, PluginError
+from aaah_core.interfaces import ACTION_MARK, Action, Codec
+
+if TYPE_CHECKING:
+    from aaah_core.consumers import AsyncAPIConsumer
+
+__all__ = [
+    "no_check",
+    "no_codec",
+    "no_wire",
+    "once",
+    "raised",
+    "require_action",
+    "require_awaitable",
+    "require_codec",
+    "require_codecs",
+    "require_collected",
+    "require_consumer",
+    "require_django",
+    "require_handler",
+    "require_routable",
+    "typed",
+    "wrong",
+]
+
+T = TypeVar("T")
+
+
+# Of classes.
+
+
+def require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
+    """Refuse a start before Django is set up, or without the app."""
+    if not apps.ready:
+        raise ConfigurationError(
+            f"{consumer_class.__qualname__}.as_asgi() was called before Django is set up: call "
+            f"django.setup() or get_asgi_application() first, as in an asgi.py."
+        )
+    if consumer_class.needs_app and not apps.is_installed("aaah_core"):
+        raise ConfigurationError(
+            f"{consumer_class.__qualname__} needs 'aaah_core' in INSTALLED_APPS."
+        )
+
+
+def require_consumer(consumer_class: type[AsyncAPIConsumer]) -> None:
+    """Refuse a `concurrency` or `groups` that cannot be."""
+    concurrency: Any = consumer_class.concurrency
+    if not isinstance(concurrency, int) or concurrency < 1:
+        raise _careless(consumer_class, "concurrency", "a whole number, 1 or more")
+    groups: Any = consumer_class.groups
+    # A property may be one that each connection asks anew.
+    if groups is not None and not hasattr(groups, "__get__") and not _is_collection(groups):
+        raise _careless(consumer_class, "groups", 'a list of names: groups = ["news"]')
+
+
+def require_handler(handler_class: type[Any]) -> None:
+    """Refuse `permission_classes` or `routepatterns` that are no list."""
+    if not _is_collection(getattr(handler_class, "permission_classes", ())):
+        fix = "a list or tuple: permission_classes = [IsAuthenticated]"
+        raise _careless(handler_class, "permission_classes", fix)
+    if not _is_collection(handler_class.routepatterns):
+        fix = 'a list: routepatterns = [path("…", SomeHandler.as_aaah())]'
+        raise _careless(handler_class, "routepatterns", fix)
+
+
+def require_codecs(consumer_class: type[AsyncAPIConsumer], codecs: Any) -> None:
+    """Refuse `codecs` that are neither names nor codec objects."""
+    name = consumer_class.__qualname__
+    if not _is_collection(codecs):
+        raise ConfigurationError(
+            f"{name}.codecs is {codecs!r}. It is a list of names or codec objects: "
+            f'codecs = ["json"].'
+        )
+    for entry in codecs:
+        if isinstance(entry, type) and issubclass(entry, Codec):
+            raise ConfigurationError(
+                f"{name}.codecs has the class {entry.__qualname__}. Write an object, "
+                f"{entry.__qualname__}(), or the name of a codec that a plugin offers."
+            )
+        if isinstance(entry, Codec) and (fault := _codec_fault(entry)):
+            raise ConfigurationError(f"{name}.codecs has {entry!r}: {fault}")
+        if not isinstance(entry, (str, Codec)):
+            raise ConfigurationError(
+                f"{name}.codecs has {entry!r}, which is neither the name of a codec nor a codec."
+            )
+
+
+def require_collected(handler_class: type[Any], actions: Mapping[str, Any]) -> None:
+    """Refuse a method that is marked as an action and is none."""
+    for attribute in dir(handler_class):
+        name = getattr(getattr(handler_class, attribute, None), ACTION_MARK, None)
+        if name is not None and name not in actions:
+            raise ConfigurationError(
+                f"{handler_class.__qualname__}.{attribute} is marked as the action {name!r}, and "
+                f"no loaded plugin collects it. Install or enable the plugin of its decorator."
+            )
+
+
+def require_routable(handler_class: type[Any], ancestors: Sequence[type[Any]]) -> None:
+    """Refuse a consumer, and a handler whose routes lead to itself, the nearest ancestor first."""
+    if handler_class in ancestors:
+        raise ConfigurationError(
+            f"The routes of {handler_class.__qualname__} lead to {handler_class.__qualname__} "
+            f"again: break the circle."
+        )
+    if hasattr(handler_class, "as_asgi"):
+        raise ConfigurationError(
+            f"The routes of {ancestors[0].__qualname__} lead to the consumer "
+            f"{handler_class.__qualname__}, which owns a socket: route to a handler."
+        )
+
+
+def no_codec(
+    consumer_class: type[Any], name: str, offered: Mapping[str, Any]
+) -> ConfigurationError:
+    """Return the error of a codec's name that nobody offers."""
+    return ConfigurationError(
+        f"{consumer_class.__qualname__} names the codec {name!r}, and no loaded plugin offers it"
+        f"{conf.nearest(name, offered)} Offered: {', '.join(offered)}. If its plugin is not "
+        f"installed: pip install aaah-{name}"
+    )
+
+
+def no_wire(consumer_class: type[Any], wire: str, hook: str) -> ConfigurationError:
+    """Return the error of a wire that nobody answers for."""
+    return ConfigurationError(
+        f"{consumer_class.__qualname__} has the wire {wire!r}, and no loaded plugin "
+        f"answers {hook} for it. Install or enable the plugin of that wire, or mend `wire`."
+    )
+
+
+def no_check(handler_class: type[Any], permission: Any) -> ConfigurationError:
+    """Return the error of a permission that nobody answers for."""
+    return ConfigurationError(
+        f"permission_classes of {handler_class.__qualname__} has {permission!r}, and no loaded "
+        f"plugin knows what it is. Install or enable the plugin it belongs to."
+    )
+
+
+def _codec_fault(codec: Codec) -> str | None:
+    name, frame = getattr(codec, "name", None), getattr(codec, "frame", None)
+    if not isinstance(name, str) or not name:
+        return f"the `name` of a codec is text that is not empty, and not {name!r}."
+    if frame not in ("text", "bytes"):
+        return f"the `frame` of a codec is 'text' or 'bytes', and not {frame!r}."
+    return None
+
+
+def _is_collection(value: Any) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, (str, bytes))
+
+
+def _careless(owner: type[Any], attribute: str, fix: str) -> ConfigurationError:
+    value = getattr(owner, attribute)
+    return ConfigurationError(f"{owner.__qualname__}.{attribute} is {value!r}. It is {fix}.")
+
+
+# Of what plugins answer.
+
+
+def typed(answer: Any, kind: type[Any], plugin: Plugin, hook: str) -> Any:
+    """Return an answer that is of its kind; refuse any other."""
+    if not isinstance(answer, kind):
+        raise wrong(plugin, hook, f"{answer!r}, which is no {kind.__name__}")
+    return answer
+
+
+def once(
+    taken: dict[str, tuple[Plugin, T]], name: str, plugin: Plugin, value: T, what: str
+) -> None:
+    """Take a value under its name; refuse a second of that name."""
+    if name in taken:
+        raise PluginError(
+            f"{what} {name!r} is offered twice: by {taken[name][0]} and by {plugin}. Uninstall or "
+            f"disable one of them."
+        )
+    taken[name] = plugin, value
+
+
+def require_codec(codec: Any, plugin: Plugin) -> None:
+    """Refuse what is no codec, or one without its `name` or `frame`."""
+    hook = "aaah_codecs"
+    if fault := _codec_fault(typed(codec, Codec, plugin, hook)):
+        raise wrong(plugin, hook, f"{codec!r}: {fault[:-1]}")
+
+
+def require_action(handler_class: type[Any], name: str, action: Action, plugin: Plugin) -> None:
+    """Refuse an action that could not be called, or that has two names."""
+    where = f"the action {name!r} of {handler_class.__qualname__}"
+    if action.name != name:
+        raise wrong(plugin, "aaah_actions", f"{where} as one that is named {action.name!r}")
+    if not callable(action.run):
+        raise wrong(plugin, "aaah_actions", f"{where} with a `run` that cannot be called")
+    if not action.sync:
+        require_awaitable(action.run, plugin, "aaah_actions", f"{where}: without sync=True, `run`")
+    elif inspect.iscoroutinefunction(action.run):
+        raise wrong(plugin, "aaah_actions", f"{where} with sync=True and a `run` that is async")
+
+
+def require_awaitable(function: Any, plugin: Plugin, hook: str, what: str) -> None:
+    """Refuse a generator where something is to be awaited.
+
+    A plain function passes: it may return an awaitable.
+    """
+    code = getattr(function, "__code__", None)
+    awaitable = code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE
+    generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    if generator and not awaitable:
+        raise wrong(plugin, hook, f"{what} is awaited, and {function!r} is a generator")
+
+
+def wrong(plugin: Plugin, hook: str, what: str) -> PluginError:
+    """Return the error of an answer that is not what its hook asks for."""
+    return PluginError(f"{plugin}: its {hook} returned {what}. See the hook's documentation.")
+
+
+def raised(
+    plugin: Plugin, hook: str, error: Exception, arguments: Mapping[str, Any]
+) -> PluginError:
+    """Return the error of a hook that raised."""
+    names = [getattr(value, "__qualname__", repr(value)) for value in arguments.values()]
+    return PluginError(
+        f"{plugin}: its {hook} raised {type(error).__name__}: {error}, asked about "
+        f"{', '.join(names)}. Mend the plugin, or disable it."
+    )

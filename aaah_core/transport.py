@@ -1,0 +1,144 @@
+"""The server's side of one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aaah_core.close_codes import CloseCode
+from aaah_core.inbox import Message, size_of
+
+__all__ = ["Transport"]
+
+logger = logging.getLogger("aaah")
+
+
+class Transport:
+    """Receives and sends ASGI messages, and knows whether the connection still lives.
+
+    Args:
+        receive: The server's.
+        send: The server's.
+        frame_bytes: The bytes of the largest frame that is let in.
+        on_end: Called soon after the client is known to be gone, or given up.
+    """
+
+    __slots__ = (
+        "_frame_bytes",
+        "_on_end",
+        "_receive",
+        "_send",
+        "_sends",
+        "accepted",
+        "ended",
+        "sending_since",
+    )
+
+    def __init__(
+        self,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+        frame_bytes: int,
+        on_end: Callable[[], None],
+    ) -> None:
+        self._receive = receive
+        self._send = send
+        self._frame_bytes = frame_bytes
+        self._on_end = on_end
+        self._sends = 0
+        self.accepted = False
+        #: The code that the connection ended with; None while it lives.
+        self.ended: int | None = None
+        #: The loop's time since when the server has been taking what we send; None if it is not.
+        self.sending_since: float | None = None
+
+    async def receive(self) -> Message:
+        """Return the next message; a disconnect where the client is gone or sent too much."""
+        try:
+            message: Message = await self._receive()
+        except Exception as error:
+            logger.debug("The server's receive() raised: the client is gone", exc_info=error)
+            return {"type": "websocket.disconnect", "code": 1006}
+        if _too_large(message, self._frame_bytes):
+            await self.close(CloseCode.TOO_LARGE)
+            return {"type": "websocket.disconnect", "code": int(CloseCode.TOO_LARGE)}
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send an ASGI message; nothing goes out once the connection has ended.
+
+        Raises:
+            RuntimeError: A frame before accept, or a second accept.
+            TypeError: A frame that is neither text nor bytes.
+            ValueError: A close code that no WebSocket has.
+        """
+        if self.ended is not None:
+            return
+        if message["type"] == "websocket.send":
+            self._require_frame(message)
+        elif message["type"] == "websocket.accept":
+            if self.accepted:
+                raise RuntimeError("The connection has been accepted already.")
+            self.accepted = True
+        elif message["type"] == "websocket.close":
+            self.ended = _code(message.get("code", 1000))
+        await self._pass_on(message)
+
+    async def send_frame(self, frame: str | bytes) -> None:
+        """Send what a codec encoded."""
+        if isinstance(frame, str):
+            await self.send({"type": "websocket.send", "text": frame})
+        else:
+            await self.send({"type": "websocket.send", "bytes": frame})
+
+    async def close(self, code: int) -> None:
+        """Close the socket."""
+        # A plain int: daphne refuses a child of it.
+        await self.send({"type": "websocket.close", "code": int(code)})
+
+    def end(self, code: int) -> None:
+        """Mark the connection as ended, whoever ended it."""
+        if self.ended is None:
+            self.ended = code
+        # Later: the call that runs now may be what found out, and cannot be cancelled by itself.
+        asyncio.get_running_loop().call_soon(self._on_end)
+
+    async def _pass_on(self, message: Message) -> None:
+        if not self._sends:
+            self.sending_since = asyncio.get_running_loop().time()
+        self._sends += 1
+        try:
+            await self._send(message)
+        except Exception as error:  # each server has exceptions of its own for a client that left
+            logger.debug("The server's send() raised: the client is gone", exc_info=error)
+            self.end(1006)
+        finally:
+            self._sends -= 1
+            if not self._sends:
+                self.sending_since = None
+
+    def _require_frame(self, message: Message) -> None:
+        if not self.accepted:
+            raise RuntimeError("Nothing can be sent before accept().")
+        text, data = message.get("text"), message.get("bytes")
+        if not isinstance(text, str) and not isinstance(data, bytes):
+            kind = type(data if text is None else text).__name__
+            raise TypeError(f"A frame is text or bytes, and not {kind}.")
+
+
+def _code(code: Any) -> int:
+    if type(code) is not int or not 1000 <= code <= 4999:
+        raise ValueError(f"{code!r} is no close code: give an int from 1000 to 4999.")
+    return code
+
+
+def _too_large(message: Message, limit: int) -> bool:
+    size = size_of(message)
+    if size > limit:
+        return True
+    text = message.get("text")
+    if text is None or size * 4 <= limit or text.isascii():
+        return False
+    return len(text.encode("utf-8", "surrogatepass")) > limit

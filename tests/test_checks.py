@@ -1,0 +1,216 @@
+"""What `manage.py check` says before a start would refuse."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from channels.layers import channel_layers
+from django.core.checks import Error, run_checks
+from django.core.checks import Warning as CheckWarning
+from django.test import override_settings
+
+from aaah_core import AsyncAPIConsumer, checks
+from aaah_core.testing import registry
+from tests.conftest import plugin
+
+SQLITE = "django.db.backends.sqlite3"
+
+
+def nothing():
+    """Answer as a hook, of a name that none has."""
+
+
+def found(check_id):
+    """Return what Django's own run finds, of one id."""
+    return [each for each in run_checks(tags=["aaah"]) if each.id == check_id]
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers(monkeypatch):
+    """Hide the consumers of other tests, wrong ones among them: a class lives on for a while."""
+    before = set(checks._children(AsyncAPIConsumer))
+    children = checks._children
+
+    def own(parent):
+        return (child for child in children(parent) if child not in before)
+
+    monkeypatch.setattr(checks, "_children", own)
+
+
+def test_nothing_is_said_of_what_is_right(core):
+    class Right(AsyncAPIConsumer):
+        pass
+
+    with override_settings(DEBUG=True):
+        assert run_checks(tags=["aaah"]) == []
+
+
+# aaah.E001
+
+
+def test_a_plugin_that_did_not_load_is_e001():
+    with registry(plugin(aaah_codec=nothing)):
+        (error,) = found("aaah.E001")
+    assert isinstance(error, Error)
+    assert "aaah_codec" in error.msg
+    assert "aaah_codecs" in error.msg
+
+
+def test_a_wrong_setting_is_e001():
+    with override_settings(AAAH={"PLUGIN": []}):
+        (error,) = found("aaah.E001")
+    assert "did you mean 'PLUGINS'?" in error.msg
+
+
+def test_each_problem_is_an_error_of_its_own():
+    with registry(plugin(aaah_codec=nothing), plugin(aaah_wires=nothing)):
+        assert len(found("aaah.E001")) == 2
+
+
+# aaah.E002
+
+
+def test_a_consumer_that_cannot_be_compiled_is_e002(core):
+    class Wrong(AsyncAPIConsumer):
+        codecs = ("jsn",)
+
+    class Inherits(Wrong):
+        wire = "nobodys"
+
+    errors = found("aaah.E002")
+    assert all(isinstance(error, Error) for error in errors)
+    assert [error.msg.partition(" names")[0].rpartition(".")[2] for error in errors] == [
+        "Wrong",
+        "Inherits",
+    ]
+    assert "did you mean 'json'?" in errors[0].msg
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"wire": "nobodys"}, "nobodys"),
+        ({"permission_classes": [object]}, "permission_classes of Wrong"),
+        ({"limits": {"deadlin": 1}}, "did you mean 'deadline'?"),
+        ({"receive_json": lambda self: None}, "overrides receive_json()"),
+        ({"routepatterns": [object()]}, "Wrong.routepatterns"),
+    ],
+)
+def test_e002_says_what_is_wrong_with_a_consumer(core, attributes, said):
+    wrong = type("Wrong", (AsyncAPIConsumer,), attributes)
+    (error,) = found("aaah.E002")
+    assert said in error.msg
+    assert wrong.__name__ in error.msg
+
+
+def test_where_plugins_are_at_fault_consumers_are_not_blamed():
+    class Wrong(AsyncAPIConsumer):
+        codecs = ("jsn",)
+
+    with registry(plugin(aaah_codec=nothing)):
+        assert found("aaah.E002") == []
+
+
+def application(monkeypatch, source):
+    """Make a module `site_under_check`, which has an application if its source gives one."""
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name != "site_under_check":
+                return None
+            from importlib.machinery import ModuleSpec
+
+            return ModuleSpec(name, Finder)
+
+        @staticmethod
+        def create_module(spec):
+            return ModuleType(spec.name)
+
+        @staticmethod
+        def exec_module(module):
+            exec(source, vars(module))
+
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "site_under_check", raising=False)
+    return override_settings(ASGI_APPLICATION="site_under_check.application")
+
+
+def test_the_consumers_of_the_asgi_application_are_compiled(core, monkeypatch):
+    source = """if True:
+        from aaah_core import AsyncAPIConsumer
+        class Far(AsyncAPIConsumer):
+            wire = "nobodys"
+        application = Far.as_asgi()
+    """
+    with application(monkeypatch, source):
+        (error,) = found("aaah.E002")  # once, though the class is found as well
+    assert "Far" in error.msg
+
+
+@pytest.mark.parametrize("source", ["application = None", "import nothing_of_this_name", ""])
+def test_an_application_that_cannot_be_imported_is_for_the_server_to_say(core, monkeypatch, source):
+    with application(monkeypatch, source):
+        assert found("aaah.E002") == []
+
+
+# aaah.E003
+
+
+def databases(**entries):
+    return override_settings(DATABASES=entries)
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_an_in_memory_sqlite_is_e003(core):
+    memory = {"ENGINE": SQLITE, "NAME": ":memory:"}
+    with databases(default=memory, file={"ENGINE": SQLITE, "NAME": "db.sqlite3"}):
+        (error,) = found("aaah.E003")
+    assert isinstance(error, Error)
+    assert "'default'" in error.msg
+    assert error.hint == "Give it a file name."
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"ENGINE": SQLITE},
+        {"ENGINE": SQLITE, "NAME": Path("db.sqlite3")},
+        {"ENGINE": "django.db.backends.postgresql", "NAME": ":memory:"},
+    ],
+)
+def test_any_other_database_is_fine(core, entry):
+    with databases(default=entry):
+        assert found("aaah.E003") == []
+
+
+# aaah.W001
+
+
+def test_an_in_memory_layer_in_production_is_w001(core):
+    with override_settings(DEBUG=False):
+        (warning,) = found("aaah.W001")
+    assert isinstance(warning, CheckWarning)
+    assert "'default'" in warning.msg
+    assert "channels_redis" in warning.hint
+
+
+def test_an_in_memory_layer_is_fine_in_development(core):
+    with override_settings(DEBUG=True):
+        assert found("aaah.W001") == []
+
+
+def test_another_layer_or_none_is_fine(core):
+    with override_settings(CHANNEL_LAYERS={}):
+        assert found("aaah.W001") == []
+    before = channel_layers["default"]  # made now, if nobody has asked for it yet
+    channel_layers.set("default", object())
+    try:
+        assert found("aaah.W001") == []
+    finally:
+        channel_layers.set("default", before)

@@ -1,0 +1,67 @@
+"""What importing the core costs, and what it must not need."""
+
+from __future__ import annotations
+
+import json
+
+import aaah_core
+from tests.conftest import python
+
+
+def imported(*statements):
+    """Return the modules that a Python without settings has after these statements."""
+    source = "\n".join([*statements, "import json, sys", "print(json.dumps(list(sys.modules)))"])
+    return json.loads(python(source))
+
+
+def test_the_core_is_imported_without_settings_and_without_a_plugin():
+    modules = imported("import aaah_core")
+    assert "aaah_core" in modules
+    for package in ("rest_framework", "django.urls", "msgpack", "aaah_core.defaults"):
+        assert package not in modules
+    plugins = json.loads(
+        python("""
+            import importlib_metadata, json
+            entry_points = importlib_metadata.entry_points(group="aaah")
+            print(json.dumps([entry.module for entry in entry_points]))
+        """)
+    )
+    assert "aaah_core.defaults.json" in plugins
+    assert not set(plugins) & set(modules)
+
+
+def test_a_handler_and_a_permission_are_written_without_settings():
+    modules = imported(
+        "from aaah_core import *",
+        "class Chat(AsyncAPIConsumer): permission_classes = [IsAuthenticated & ~IsOwner]",
+        "class Handler(AsyncAPIActionHandler): pass",
+        "Handler.as_aaah()",
+    )
+    assert "django.urls" not in modules
+
+
+def test_the_pytest_plugin_is_loaded_without_settings():
+    assert "rest_framework" not in imported("import aaah_core.testing.pytest_plugin")
+
+
+def test_a_star_imports_what_the_core_names_and_each_name_is_there():
+    for name in aaah_core.__all__:
+        assert getattr(aaah_core, name) is not None
+    assert len(set(aaah_core.__all__)) == len(aaah_core.__all__)
+
+
+def test_before_django_is_set_up_an_application_says_what_to_do():
+    said = python(
+        """
+        from aaah_core import AsyncAPIConsumer, ConfigurationError
+        class Chat(AsyncAPIConsumer):
+            codecs, wire = ["json"], "aaah"
+        try:
+            Chat.as_asgi()
+        except ConfigurationError as error:
+            print(error)
+        """,
+        DJANGO_SETTINGS_MODULE="aaah_core.testing.settings",
+    )
+    assert "Chat.as_asgi() was called before Django is set up" in said
+    assert "django.setup()" in said

@@ -1,0 +1,310 @@
+"""The tools for tests: a client in memory, a registry of one's own, and the pytest plugin."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import override_settings
+
+from aaah_core import AsyncAPIConsumer, Codec, run_sync
+from aaah_core.defaults.json import JSONCodec
+from aaah_core.registry import current
+from aaah_core.testing import Client, Refused, connect, registry
+from aaah_core.testing.pytest_plugin import pytest_pyfunc_call
+from tests.conftest import action, collector, consumer, plugin, python
+
+pytestmark = pytest.mark.usefixtures("core")
+
+
+@action
+async def scope(self):
+    found = {key: self.scope.get(key) for key in ("path", "subprotocols", "user")}
+    found["query"] = self.scope["query_string"].decode()
+    found["headers"] = [
+        [key.decode(), value.decode("latin-1")] for key, value in self.scope["headers"]
+    ]
+    return found
+
+
+@action
+async def echo(self, text=None):
+    return text, 200
+
+
+@action
+async def data(self):
+    return repr(self.call.data)
+
+
+@action
+async def leave(self):
+    await self.close(4321)
+
+
+@action
+async def tell(self):
+    await self.send_json({"event": "first", "data": 1, "status": 200})
+    await self.send_json({"event": "second", "data": 2, "status": 200})
+    return "told"
+
+
+class Chat(AsyncAPIConsumer):
+    scope_of = action(scope, name="scope_of")
+    echo = echo
+    leave = leave
+    tell = tell
+    data = data
+
+
+# Connecting.
+
+
+async def test_a_client_comes_with_the_path_headers_and_user_it_is_given():
+    headers = {"Origin": "https://example.com", "X-Name": "Zoë"}
+    async with connect(Chat.as_asgi(), "/chat/?a=1&b=?", user="me", headers=headers) as client:
+        assert isinstance(client, Client)
+        assert (await client.call("scope_of"))["data"] == {
+            "path": "/chat/",
+            "query": "a=1&b=?",
+            "user": "me",
+            "subprotocols": [],
+            "headers": [["origin", "https://example.com"], ["x-name", "Zoë"]],
+        }
+
+
+async def test_without_a_user_the_scope_has_none():
+    seen = []
+
+    async def connect_(self):
+        seen.append("user" in self.scope)
+        await self.accept()
+
+    for options in ({}, {"user": None}):
+        async with connect(consumer(connect=connect_).as_asgi(), **options):
+            pass
+    assert seen == [False, True]
+
+
+class Reversed(Codec):
+    """A codec that nobody would read by accident."""
+
+    name = "reversed"
+    frame = "bytes"
+
+    def encode(self, payload):
+        return JSONCodec().encode(payload).encode()[::-1]
+
+    def decode(self, frame, limits):
+        return JSONCodec().decode(frame[::-1], limits)
+
+
+async def test_a_client_asks_for_a_codec_by_name_or_as_an_object():
+    with registry(collector(), plugin(aaah_codecs=lambda: [Reversed()])):
+        chat = consumer(echo, codecs=["json", "reversed"]).as_asgi()
+        for codec in ("reversed", Reversed()):
+            async with connect(chat, codec=codec) as client:
+                assert client.subprotocol == "aaah.reversed"
+                assert (await client.call("echo", text="hi"))["data"] == "hi"
+        async with connect(chat) as client:
+            assert client.subprotocol is None
+            assert (await client.call("echo", text="hi"))["data"] == "hi"
+
+
+@pytest.mark.parametrize("codecs", [[Reversed(), "json"], Reversed(), "reversed", ["reversed"]])
+async def test_without_a_codec_a_client_speaks_the_default_of_the_consumer(codecs):
+    with registry(collector(), plugin(aaah_codecs=lambda: [Reversed()])):
+        async with connect(consumer(echo, codecs=codecs).as_asgi()) as client:
+            assert client.subprotocol is None
+            await client.send({"action": "echo", "text": "hi"})
+            assert isinstance(await client.receive_frame(), bytes)
+            assert (await client.call("echo", text="hi"))["data"] == "hi"
+
+
+async def test_of_a_wrapped_consumer_the_default_is_that_of_the_settings():
+    def wrapped(application):
+        async def wrapper(scope, receive, send):
+            await application({**scope, "user": "wrapped"}, receive, send)
+
+        return wrapper
+
+    with (
+        override_settings(AAAH={"CODECS": ["reversed", "json"]}),
+        registry(collector(), plugin(aaah_codecs=lambda: [Reversed()])),
+    ):
+        async with connect(wrapped(Chat.as_asgi())) as client:
+            assert (await client.call("scope_of"))["data"]["user"] == "wrapped"
+
+
+async def test_an_unknown_codec_is_a_lookup_error():
+    with pytest.raises(LookupError, match="'nobodys'"):
+        async with connect(Chat.as_asgi(), codec="nobodys"):
+            pass
+
+
+async def test_a_client_may_offer_other_subprotocols_than_its_codec():
+    async with connect(Chat.as_asgi(), subprotocols=["chat", "aaah.json"]) as client:
+        assert client.subprotocol == "aaah.json"
+        offered = (await client.call("scope_of"))["data"]["subprotocols"]
+        assert offered == ["chat", "aaah.json"]
+
+
+async def test_a_connection_that_is_refused_raises_its_code():
+    async def refuse(self):
+        await self.close(4321)
+
+    with pytest.raises(Refused, match="closed with 4321") as refused:
+        async with connect(consumer(connect=refuse).as_asgi()):
+            raise AssertionError
+    assert refused.value.code == 4321
+
+
+# Calling.
+
+
+async def test_a_call_sends_only_what_it_is_given():
+    async with connect(Chat.as_asgi()) as client:
+        assert (await client.call("data"))["data"] == "MISSING"
+        assert (await client.call("data", data=None))["data"] == "None"
+        reply = await client.call("data", "?x", {"a": 1}, request_id=7)
+        assert (reply["data"], reply["route"], reply["request_id"]) == ("{'a': 1}", "?x", 7)
+
+
+async def test_events_that_come_before_a_reply_are_kept_in_order():
+    async with connect(Chat.as_asgi()) as client:
+        assert (await client.call("tell"))["data"] == "told"
+        assert (await client.call("echo", text="later"))["data"] == "later"
+        assert [(await client.receive())["event"] for _ in range(2)] == ["first", "second"]
+        await client.send({"action": "echo", "text": "sent"})
+        assert (await client.receive())["data"] == "sent"
+
+
+async def test_a_frame_goes_out_as_it_is():
+    async with connect(Chat.as_asgi()) as client:
+        for frame, status in (('{"action": "echo"}', 200), ("{", 400), (b"{}", 415)):
+            await client.send_frame(frame)
+            assert (await client.receive())["status"] == status
+
+
+async def test_a_connection_that_is_closed_during_a_call_raises_its_code():
+    async with connect(Chat.as_asgi()) as client:
+        assert client.closed is None
+        with pytest.raises(Refused) as refused:
+            await client.call("leave")
+        assert refused.value.code == client.closed == 4321
+
+
+async def test_what_does_not_come_in_time_is_a_timeout():
+    async with connect(Chat.as_asgi(), timeout=0.01) as client:
+        with pytest.raises(TimeoutError):
+            await client.receive()
+
+
+# Leaving.
+
+
+async def test_a_client_that_leaves_waits_for_the_clean_up_and_leaves_once():
+    codes = []
+
+    async def disconnect(self, code):
+        codes.append(code)
+
+    chat = consumer(disconnect=disconnect).as_asgi()
+    async with connect(chat) as client:
+        await client.close(4001)
+        assert codes == [4001]
+        await client.close()
+    async with connect(chat):
+        pass
+    with pytest.raises(LookupError):
+        async with connect(chat):
+            raise LookupError
+    assert codes == [4001, 1000, 1000]
+
+
+# A registry.
+
+
+def test_a_registry_has_the_cores_own_plugins_and_those_it_is_given():
+    class Named:
+        pass
+
+    module = plugin(aaah_codecs=lambda: [Reversed()])
+    before = current()
+    with registry(module, Named(), Named) as isolated:
+        assert current() is isolated
+        assert isolated.problems() == []
+        loaded = {name for name, each in isolated.plugins.items() if each.state == "loaded"}
+        assert {"json", "routes", "permissions", "wire", module.__name__, "Named"} <= loaded
+        assert len([name for name in loaded if name.startswith("Named")]) == 2
+        with registry() as inner:
+            assert current() is inner
+            assert module.__name__ not in inner.plugins
+        assert current() is isolated
+    assert current() is before
+
+
+def test_a_registry_ends_with_its_block_whatever_happens():
+    before = current()
+    with pytest.raises(LookupError), registry():
+        raise LookupError
+    assert current() is before
+
+
+def test_a_name_that_is_not_installed_is_a_problem_of_the_registry():
+    with registry("nobodys") as isolated:
+        (problem,) = isolated.problems()
+    assert "'nobodys'" in problem
+
+
+# The pytest plugin.
+
+
+@pytest.fixture
+def group(db):
+    """Make a row in the test's transaction."""
+    return Group.objects.create(name="uncommitted")
+
+
+async def test_the_workers_of_a_test_with_a_database_see_its_transaction(group):
+    def look():
+        return Group.objects.get().name, connection.in_atomic_block
+
+    assert await run_sync(look) == ("uncommitted", True)
+
+
+async def test_what_a_worker_writes_is_in_the_transaction_too(group):
+    def write(self):
+        Group.objects.create(name="written")
+        return Group.objects.count()
+
+    async with connect(consumer(action(write)).as_asgi()) as client:
+        assert (await client.call("write"))["data"] == 2
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_transactions_of_the_two_tests_before_are_gone_and_a_worker_has_its_own():
+    def look():
+        return Group.objects.count(), connection.in_atomic_block
+
+    assert await run_sync(look) == (0, False)
+
+
+def test_a_test_without_a_database_is_run_as_it_is():
+    wrapper = pytest_pyfunc_call(None)
+    next(wrapper)
+    with pytest.raises(StopIteration) as stopped:
+        wrapper.send("result")
+    assert stopped.value.value == "result"
+
+
+def test_a_project_without_django_runs_its_tests_with_the_plugin_loaded(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "import sys\n\ndef test_it(): assert 'aaah_core.testing.pytest_plugin' in sys.modules"
+    )
+    said = python(f"""
+        import pytest, sys
+        plugins = ["-p", "no:cacheprovider", "-p", "no:django", "-p", "no:asyncio"]
+        sys.exit(pytest.main([*plugins, "--rootdir", {str(tmp_path)!r}, {str(tmp_path)!r}]))
+    """)
+    assert "1 passed" in said
