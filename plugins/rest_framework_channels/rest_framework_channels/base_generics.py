@@ -8,9 +8,8 @@ from asgiref.sync import async_to_sync
 from django.db.models import QuerySet
 from rest_framework.generics import get_object_or_404
 
-import aaah_drf.handlers
 from aaah_core import Call
-from aaah_drf.request import CallRequest
+from aaah_drf.request import CallRequest, request_of
 from rest_framework_channels.base_handlers import AsyncAPIActionHandler
 from rest_framework_channels.settings import api_settings
 
@@ -38,9 +37,7 @@ class _RouteRequest(CallRequest):
         return self._route if location is None else location
 
 
-class GenericAsyncAPIActionHandler(
-    AsyncAPIActionHandler, aaah_drf.handlers.GenericAsyncAPIActionHandler
-):
+class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
     """A handler over a queryset and its serializer.
 
     Attributes:
@@ -52,12 +49,21 @@ class GenericAsyncAPIActionHandler(
         pagination_class: DRF's, or None; ``DEFAULT_PAGINATION_CLASS`` of the settings if unset.
     """
 
+    queryset: ClassVar[Any] = None
+    serializer_class: ClassVar[Any] = None
+    lookup_field: ClassVar[str] = "pk"
+    lookup_url_kwarg: ClassVar[str | None] = None
     filter_backends: ClassVar[Any] = _FromSettings("DEFAULT_FILTER_BACKENDS")
     pagination_class: ClassVar[Any] = _FromSettings("DEFAULT_PAGINATION_CLASS")
 
     def __class_getitem__(cls, *args: Any, **kwargs: Any) -> Any:
         """Return the class itself, for annotations."""
         return cls
+
+    @property
+    def request(self) -> CallRequest:
+        """The running call as a DRF request."""
+        return request_of(self.call)
 
     def get_queryset(self) -> Any:
         """Return the objects that this handler is about.
@@ -70,8 +76,8 @@ class GenericAsyncAPIActionHandler(
                 f"'{type(self).__name__}' should either include a `queryset` attribute, or "
                 f"override the `get_queryset()` method."
             )
-        queryset: Any = self.queryset
-        return queryset.all() if isinstance(queryset, QuerySet) else queryset
+        # A copy: a queryset keeps what it has read.
+        return self.queryset.all() if isinstance(self.queryset, QuerySet) else self.queryset
 
     def get_object(self, action: str | None = None) -> Any:
         """Return the object that the call is about, once the permissions let the action have it.
@@ -93,7 +99,16 @@ class GenericAsyncAPIActionHandler(
         async_to_sync(self.check_object_permissions)(action or self.call.action or "", obj)
         return obj
 
-    def get_serializer_class(self) -> type[Any]:
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a serializer for this call: the class's, with the class's context."""
+        kwargs.setdefault("context", self.get_serializer_context())
+        return self.get_serializer_class()(*args, **kwargs)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Return what serializers may look at: `scope`, `handler` (and `view`), `request`."""
+        return {"scope": self.scope, "handler": self, "view": self, "request": self.request}
+
+    def get_serializer_class(self) -> Any:
         """Return the class of the serializer.
 
         Raises:
