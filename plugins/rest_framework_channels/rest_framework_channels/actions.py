@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aaah_async_action.binding import Binding, compile_binding
-from aaah_core import MISSING, Action, Call, ConfigurationError, run_sync, to_plain
-from aaah_core.dispatch import to_reply
+from aaah_core import MISSING, Action, Call, ConfigurationError, run_sync, to_plain, to_reply
 from rest_framework_channels.decorators import sync_function
 
 __all__ = ["actions_of"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,9 +50,9 @@ settings = plugin_settings("rest_framework_channels", Settings)
 
 
 def _is_ours(handler_class: type[Any]) -> bool:
-    from rest_framework_channels.base_handlers import AsyncActionHandler
-
-    return issubclass(handler_class, AsyncActionHandler)
+    # Without an import: where nobody wrote such a class, DRF is not loaded for the asking.
+    module = sys.modules.get("rest_framework_channels.base_handlers")
+    return module is not None and issubclass(handler_class, module.AsyncActionHandler)
 
 
 # First, because the routes, exceptions and permissions of its own classes are nobody else's.

@@ -138,3 +138,17 @@ print(*heavy & {*sys.modules})
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+def test_a_project_without_such_classes_does_not_load_drf_for_this_plugin() -> None:
+    code = """
+import sys, django
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["aaah_core"], AAAH={"DISABLED_PLUGINS": ["drf"]})
+django.setup()
+from aaah_core import AsyncAPIConsumer
+AsyncAPIConsumer.as_asgi()
+print(*{"rest_framework", "django.contrib.auth.models"} & {*sys.modules})
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
