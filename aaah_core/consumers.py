@@ -57,6 +57,8 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         concurrency: How many calls may run at once; with 1, in the order they came.
         groups: The layer groups that every connection joins.
         group_send_lookup_kwargs: Values of the URL that name a group which every connection joins.
+        needs_app: False for a family of consumers that also runs where ``aaah_core`` is not in
+            ``INSTALLED_APPS``. There are no system checks then: `as_asgi` says what is wrong.
     """
 
     codecs: ClassVar[Sequence[str | Codec] | str] = cast(Any, _FromSettings("CODECS"))
@@ -64,6 +66,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     limits: ClassVar[Mapping[str, Any]] = {}
     concurrency: ClassVar[int] = 1
     group_send_lookup_kwargs: ClassVar[str | Sequence[str] | None] = None
+    needs_app: ClassVar[bool] = True
 
     _connection: Connection
 

@@ -120,6 +120,8 @@ async def find(plan: Plan, call: Call) -> tuple[Plan, AsyncActionHandler]:
     handler: AsyncActionHandler = call.consumer
     while rest:
         match = await _match(plan, rest, call)
+        if match.handler_class is plan.handler_class:
+            break
         plan = plan.child(match.handler_class)
         handler = _enter(plan, call, handler, match)
         rest = match.rest

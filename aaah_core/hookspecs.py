@@ -58,7 +58,8 @@ def aaah_route_resolver(handler_class: type[AsyncActionHandler]) -> RouteResolve
     """**Route resolution.** Return ``(route, call) -> Match | None`` for this handler's routes.
 
     Asked once a class. Resolvers are tried in the order of plugins, the default last; the first
-    `Match` wins. The callable may be async. A `routes` attribute on it lists what it reaches.
+    `Match` wins, and one with the handler's own class says that this handler runs the action. The
+    callable may be async. A `routes` attribute on it lists what it reaches.
     """
 
 

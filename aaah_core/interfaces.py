@@ -100,6 +100,7 @@ class Codec(ABC):
 class Match:
     """What a route resolver found."""
 
+    #: The handler that the route leads to; the resolver's own is to run the action itself.
     handler_class: type[AsyncActionHandler]
     #: What unnamed groups captured.
     args: tuple[Any, ...] = ()

@@ -48,7 +48,7 @@ def require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
             f"{consumer_class.__qualname__}.as_asgi() was called before Django is set up: call "
             f"django.setup() or get_asgi_application() first, as in an asgi.py."
         )
-    if not apps.is_installed("aaah_core"):
+    if consumer_class.needs_app and not apps.is_installed("aaah_core"):
         raise ConfigurationError(
             f"{consumer_class.__qualname__} needs 'aaah_core' in INSTALLED_APPS."
         )

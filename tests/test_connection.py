@@ -539,6 +539,19 @@ async def test_a_disconnect_that_raises_or_is_cancelled_leaves_nothing_behind(ca
     assert "the moon is full" in caplog.text
 
 
+async def test_the_async_orms_old_connections_are_let_go_of_at_the_end(monkeypatch):
+    closed = []
+
+    async def close():
+        closed.append(True)
+
+    monkeypatch.setattr(connection, "close_old_async_connections", close)
+    async with connect(consumer(hello).as_asgi()) as ws:
+        await ws.call("hello")
+        assert closed == []
+    assert closed == [True]
+
+
 async def test_a_step_of_the_clean_up_that_hangs_is_given_up(caplog, monkeypatch):
     monkeypatch.setattr(connection, "CLEANUP", 0.01)
 
@@ -846,6 +859,24 @@ async def test_a_client_that_heeds_a_503_goes_on(quick):
         (2, 200),
         (5, 200),
     ]
+
+
+async def test_a_call_that_is_taken_forgives_what_was_refused_before_it(quick):
+    first, second = Gate(), Gate()
+    second_action = action(name="wait_again")(second.action)
+    chat = consumer(first.action, hello, again=second_action, limits={"inbox": 2})
+    async with Socket(chat.as_asgi()) as socket:
+        for gate, name in [(first, "wait"), (second, "wait_again")]:
+            before = len(socket.sent)
+            socket.put(request(name, name))
+            await gate.until(lambda gate=gate: gate.begun)
+            for number in range(4):
+                socket.put(request("hello", number))
+            await socket.get(before + 1)
+            gate.open.set()
+            await socket.get(before + 4)
+    statuses = [of(message)["status"] for message in socket.sent[1:]]
+    assert statuses == [503, 503, 200, 200, 200] * 2
 
 
 async def test_the_inbox_is_bounded_in_bytes_too(quick):

@@ -227,7 +227,8 @@ def test_the_core_works_alone_and_without_drf_and_msgpack(tmp_path):
     ("disabled", "lost"),
     [
         (None, set()),
-        ("async_action", {"async_action", "crud", "rest_framework_channels"}),
+        ("async_action", {"async_action", "crud"}),
+        ("rest_framework_channels", {"rest_framework_channels"}),
         ("drf", {"drf", "crud"}),
         ("msgpack", {"msgpack"}),
     ],

@@ -467,6 +467,27 @@ async def test_a_bug_and_its_exception_are_seen_by_middleware_and_not_by_the_cli
     assert seen[1][0] == 405
 
 
+async def test_who_rejects_is_the_consumer_also_where_a_handler_lacks_the_action():
+    seen = []
+
+    async def middleware(call, call_next):
+        seen.append(call.handler is call.consumer)
+        return await call_next(call)
+
+    with registry(collector(), plugin(aaah_middleware=lambda: middleware)):
+        assert await status_of(tree(), "hello", route="deaf/") == 405
+    assert seen == [True, True]
+
+
+async def test_a_middleware_may_run_the_rest_in_a_task_of_its_own():
+    async def middleware(call, call_next):
+        return await asyncio.create_task(call_next(call))
+
+    with registry(collector(), plugin(aaah_middleware=lambda: middleware)):
+        assert await status_of(consumer(hello, raising(ValueError()))) == 500
+        assert await status_of(consumer(hello, returning(1))) == 200
+
+
 async def test_a_bug_of_a_resolver_passes_the_consumers_middleware_too():
     recorder = Recorder()
 
@@ -892,6 +913,20 @@ async def test_an_action_may_await_while_it_cleans_up_after_its_deadline(quick):
     assert cleaned == [True]
 
 
+async def test_after_its_deadline_a_task_is_as_if_nobody_had_cancelled_it(quick):
+    """Or what a middleware does next, with a `TaskGroup` say, would be cancelled too."""
+    counts = []
+
+    async def middleware(call, call_next):
+        reply = await call_next(call)
+        counts.append((reply.status, asyncio.current_task().cancelling()))
+        return reply
+
+    with registry(collector(), plugin(aaah_middleware=lambda: middleware)):
+        assert await status_of(consumer(hello, forever(), **SHORT)) == 504
+    assert counts == [(504, 0), (200, 0)]
+
+
 async def test_an_action_with_a_timeout_of_its_own_is_its_own_matter(quick):
     @action
     async def act(self):
@@ -1029,7 +1064,8 @@ async def test_a_cancel_of_the_servers_ends_the_connection_even_beside_ours(besi
     assert len(socket.sent) == 1  # the accept
 
 
-async def test_a_cancel_of_the_servers_that_an_action_swallows_ends_the_connection_after_it():
+@pytest.mark.parametrize("raises", [False, True])
+async def test_a_cancel_of_the_servers_that_an_action_swallows_ends_the_connection_after_it(raises):
     begun, gone = asyncio.Event(), []
 
     @action
@@ -1038,6 +1074,8 @@ async def test_a_cancel_of_the_servers_that_an_action_swallows_ends_the_connecti
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
+            if raises:
+                raise ValueError from None
             return "stays"
 
     async def disconnect(self, code):
@@ -1050,7 +1088,7 @@ async def test_a_cancel_of_the_servers_that_an_action_swallows_ends_the_connecti
         socket.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await socket.task
-    assert "stays" in socket.sent[1]["text"]
+    assert ('"status":500' if raises else "stays") in socket.sent[1]["text"]
     assert gone == [1006]
 
 

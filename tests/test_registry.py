@@ -605,6 +605,17 @@ def test_entry_points_that_cannot_be_read_and_are_not_ours_are_left_alone(
     assert not {"moth", "aaah-moth"} & set(built.plugins)
 
 
+def test_entry_points_that_are_hidden_may_be_ours_and_are_refused(install, tmp_path):
+    install("aaah-moth", "moth")
+    hidden = folder_of(tmp_path) / "entry_points.txt"
+    hidden.unlink()
+    hidden.symlink_to(hidden)  # which leads in a circle
+    message = refusal()
+    assert "aaah-moth" in message
+    assert "its entry_points.txt" in message
+    assert "cannot be read (OSError" in message
+
+
 def test_a_distribution_of_which_nothing_can_be_read_is_named_by_its_place(install, tmp_path):
     install("aaah-moth", "moth")
     (folder_of(tmp_path) / "METADATA").unlink()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from aaah_core import AsyncAPIConsumer
-from aaah_crud.consumers import (
+from rest_framework_channels.base_consumers import (
+    AsyncAPIConsumer,
+    AsyncAPIConsumerBase,
+)
+from rest_framework_channels.generics import (
     CreateAPIConsumer,
     DestroyAPIConsumer,
+    GenericAsyncAPIConsumer,
     ListAPIConsumer,
     ListCreateAPIConsumer,
     ModelAPIConsumer,
@@ -15,10 +19,10 @@ from aaah_crud.consumers import (
     RetrieveUpdateDestroyAPIConsumer,
     UpdateAPIConsumer,
 )
-from aaah_drf.consumers import GenericAsyncAPIConsumer
 
 __all__ = [
     "AsyncAPIConsumer",
+    "AsyncAPIConsumerBase",
     "CreateAPIConsumer",
     "DestroyAPIConsumer",
     "GenericAsyncAPIConsumer",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from aaah_core import AsyncActionHandler, AsyncAPIActionHandler
-from aaah_crud.handlers import (
+from rest_framework_channels.base_handlers import (
+    APIActionHandlerMetaclass,  # noqa: F401 - it is imported from here too
+    AsyncActionHandler,
+    AsyncAPIActionHandler,
+)
+from rest_framework_channels.generics import (
     CreateAPIActionHandler,
     DestroyAPIActionHandler,
+    GenericAsyncAPIActionHandler,
     ListAPIActionHandler,
     ListCreateAPIActionHandler,
     ModelAPIActionHandler,
@@ -15,7 +20,6 @@ from aaah_crud.handlers import (
     RetrieveUpdateDestroyAPIActionHandler,
     UpdateAPIActionHandler,
 )
-from aaah_drf.handlers import GenericAsyncAPIActionHandler
 
 __all__ = [
     "AsyncAPIActionHandler",

@@ -1,0 +1,289 @@
+"""The classes that every handler of this package comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import update_wrapper
+from types import new_class
+from typing import Any, ClassVar, cast
+
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import get_channel_layer
+from django.urls import URLPattern
+from rest_framework.exceptions import PermissionDenied
+
+import aaah_core
+from aaah_core import Scope
+from rest_framework_channels.exceptions import ActionNotAllowed
+from rest_framework_channels.permissions import AllowAny, instance_of, is_permission
+from rest_framework_channels.routings import RoutingManager, prefix
+from rest_framework_channels.settings import api_settings
+from rest_framework_channels.utils import ensure_async
+
+__all__ = ["APIActionHandlerMetaclass", "AsyncAPIActionHandler", "AsyncActionHandler"]
+
+
+class APIActionHandlerMetaclass(type):
+    """Records the actions and the routes of a class.
+
+    Raises:
+        ImproperlyConfigured: A route is an `include()`.
+    """
+
+    available_actions: dict[str, str]
+    actions_kwargs: dict[str, dict[str, Any]]
+    routing: RoutingManager
+    routepatterns: Sequence[URLPattern]
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+        super().__init__(name, bases, namespace)
+        inherited = [vars(base) for base in reversed(cls.__mro__)]
+        attributes = {key: value for each in inherited for key, value in each.items()}
+        marked = {
+            key: value for key, value in attributes.items() if getattr(value, "is_action", False)
+        }
+        options = {key: getattr(value, "kwargs", {}) for key, value in marked.items()}
+        cls.available_actions = {given.get("name", key): key for key, given in options.items()}
+        cls.actions_kwargs = {given.get("name", key): given for key, given in options.items()}
+        cls.routing = RoutingManager()
+        for route in cls.routepatterns if "routepatterns" in attributes else ():
+            cls.routing.append(prefix(route), attributes.get("group_send_lookup_kwargs"))
+
+
+class _ChannelLayer:
+    """Gives a handler the layer; a consumer sets its own."""
+
+    def __get__(self, handler: Any, owner: type[Any]) -> Any:
+        return None if handler is None else get_channel_layer(handler.channel_layer_alias)
+
+
+class AsyncActionHandler(aaah_core.AsyncActionHandler, metaclass=APIActionHandlerMetaclass):
+    """A class whose actions a client may call.
+
+    Attributes:
+        available_actions: The names of the methods, by action.
+        actions_kwargs: What `async_action` was given, by action.
+        routing: The routes.
+        exception_handler: What answers to exceptions; ``EXCEPTION_HANDLER`` of the settings, read
+            when one happens, if None.
+        json_encoder_class: What encodes values that JSON does not know; ``JSON_ENCODER_CLASS`` of
+            the settings if None.
+        group_send_lookup_kwargs: The captured value that names the group of broadcasts; the
+            parent's if None.
+    """
+
+    available_actions: ClassVar[dict[str, str]]
+    actions_kwargs: ClassVar[dict[str, dict[str, Any]]]
+    routing: ClassVar[RoutingManager]
+    routepatterns: ClassVar[Sequence[URLPattern]] = []
+    exception_handler: ClassVar[Callable[..., Any] | None] = None
+    json_encoder_class: ClassVar[type[json.JSONEncoder] | None] = None
+    channel_layer_alias: str = DEFAULT_CHANNEL_LAYER
+    group_send_lookup_kwargs: ClassVar[Any] = None
+
+    _own_scope: Scope | None = None
+
+    @classmethod
+    def as_aaah(cls, **initkwargs: Any) -> Any:
+        """Return what stands for this class in `routepatterns`, as `as_view` does for a view.
+
+        Args:
+            initkwargs: What instances are made with.
+        """
+        handler_class = _initialised(cls, initkwargs) if initkwargs else cls
+
+        async def app(scope: Scope, receive: Any, send: Any) -> AsyncActionHandler:
+            return await handler_class()(scope, receive, send)
+
+        update_wrapper(app, cls, updated=())
+        attributes = {"handler_class": handler_class, "handler_initkwargs": initkwargs}
+        vars(app).update(attributes)
+        return app
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> AsyncActionHandler:
+        """Take the place in a scope that a route led to; it runs nothing."""
+        self.scope = scope
+        captured = scope.get("url_route", {})
+        self.args, self.kwargs = captured.get("args", ()), captured.get("kwargs", {})
+        return self
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of the connection, with what the routes captured.
+
+        `url_route` has the captures of the URL and of the routes, `path_remaining` the query, and
+        `route` the route as it was sent.
+        """
+        if self._own_scope is None:
+            outer = self.parent.scope if self.parent else self.call.scope
+            captured = outer.get("url_route", {})
+            self._own_scope = {
+                **outer,
+                "url_route": {
+                    "args": (*captured.get("args", ()), *self.args),
+                    "kwargs": {**captured.get("kwargs", {}), **self.kwargs},
+                },
+                "path_remaining": (self.call.route or "").partition("?")[2],
+                "route": self.call.route,
+                "parent_group_send_lookup_kwargs": _lookup(self.parent),
+            }
+        return self._own_scope
+
+    @scope.setter
+    def scope(self, scope: Scope) -> None:
+        self._own_scope = scope
+
+    @property
+    def group_id(self) -> Any:
+        """The group that broadcasts go to, or None."""
+        lookup = self.group_send_lookup_kwargs or _lookup(self.parent)
+        if lookup is None and self._own_scope is not None:
+            lookup = self._own_scope.get("parent_group_send_lookup_kwargs")
+        return None if lookup is None else self.kwargs.get(lookup)
+
+    #: The channel layer.
+    channel_layer: Any = cast(Any, _ChannelLayer())
+    #: None: only a consumer has a channel.
+    channel_name: Any = None
+
+    async def send(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, close: Any = False
+    ) -> None:
+        """Send a frame down the socket."""
+        await self.consumer.send(text_data, bytes_data, close)
+
+    async def send_json(self, content: Any, close: Any = False) -> None:
+        """Send a payload of any shape."""
+        await self.consumer.send_json(content, close)
+
+    async def close(self, code: Any = None, reason: str | None = None) -> None:
+        """Close the socket."""
+        await self.consumer.close(code, reason)
+
+    async def reply(
+        self,
+        action: str | None,
+        route: str | None,
+        data: Any = None,
+        errors: Any = None,
+        status: int = 200,
+    ) -> None:
+        """Send a response besides the one that the action returns."""
+        payload = {"errors": errors or [], "data": data}
+        await self.send_json({**payload, "action": action, "route": route, "status": status})
+
+    async def handle_exception(self, exc: Exception, action: str | None, route: str | None) -> None:
+        """Send the reply to an exception.
+
+        Raises:
+            Exception: The exception itself, where nobody answers.
+        """
+        context = await self.exception_context(exc, action, route)
+        if not context:
+            raise exc
+        await self.reply(**context)
+
+    async def exception_context(
+        self, exc: Exception, action: str | None, route: str | None
+    ) -> dict[str, Any] | None:
+        """Return what the reply to an exception holds, or None where nobody answers."""
+        context: dict[str, Any] = {"action": action, "route": route}
+        if isinstance(exc, (PermissionDenied, ActionNotAllowed)):
+            return {**context, "status": exc.status_code, "errors": [exc.detail]}
+        return cast("dict[str, Any] | None", await self.get_exception_handler()(exc, context))
+
+    def get_exception_handler(self) -> Callable[..., Any]:
+        """Return what answers to exceptions now, as an async function."""
+        return ensure_async(type(self).exception_handler or api_settings.EXCEPTION_HANDLER)
+
+
+class _DefaultPermissions:
+    """Stands for ``DEFAULT_PERMISSION_CLASSES`` until a class says otherwise."""
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        return api_settings.DEFAULT_PERMISSION_CLASSES
+
+
+class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler):
+    """A handler with permissions.
+
+    Attributes:
+        permission_classes: Permissions of this package, of DRF or of AAAH, all of which must pass;
+            ``DEFAULT_PERMISSION_CLASSES`` of the settings if unset.
+    """
+
+    permission_classes: ClassVar[Any] = _DefaultPermissions()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let nothing of what decides on permissions stand for "none are asked"."""
+        super().__init_subclass__(**kwargs)
+        if vars(cls).get("permission_classes", ()) is None:
+            cls.permission_classes = _DefaultPermissions()
+        if cls.decides_itself() and not cls.permission_classes:
+            cls.permission_classes = (AllowAny,)
+
+    @classmethod
+    def decides_itself(cls) -> bool:
+        """Say whether the class has overridden what asks its permissions."""
+        ours = AsyncAPIActionHandler
+        return (
+            cls.get_permissions is not ours.get_permissions
+            or cls.check_permissions is not ours.check_permissions
+        )
+
+    async def get_permissions(self, **kwargs: Any) -> list[Any]:
+        """Return new instances of the permissions that are asked."""
+        return [instance_of(each) for each in self.permission_classes if is_permission(each)]
+
+    async def check_permissions(self, action: str, **kwargs: Any) -> None:
+        """Ask whether an action may run.
+
+        Args:
+            action: The action.
+            kwargs: What the routes captured, and `data`.
+
+        Raises:
+            PermissionDenied: It may not.
+        """
+        for permission in await self.get_permissions(**kwargs):
+            if not await ensure_async(permission.has_permission)(
+                scope=self.scope, handler=self, action=action, **kwargs
+            ):
+                raise PermissionDenied
+
+    async def check_object_permissions(  # type: ignore[override]  # as in rest_framework_channels
+        self, action: str, obj: Any, **kwargs: Any
+    ) -> None:
+        """Ask whether an action may have an object.
+
+        Raises:
+            PermissionDenied: It may not.
+        """
+        for permission in await self.get_permissions(**kwargs):
+            if not await ensure_async(permission.has_object_permission)(
+                scope=self.scope, handler=self, action=action, obj=obj, **kwargs
+            ):
+                raise PermissionDenied
+
+
+def _lookup(parent: Any) -> Any:
+    """Return what names the group in the nearest parent that says so."""
+    while parent is not None:
+        lookup = getattr(type(parent), "group_send_lookup_kwargs", None)
+        if lookup is not None:
+            return lookup
+        parent = parent.parent
+    return None
+
+
+def _initialised(handler_class: type[Any], initkwargs: Mapping[str, Any]) -> type[Any]:
+    def initialise(self: Any) -> None:
+        handler_class.__init__(self, **initkwargs)
+
+    def fill(namespace: dict[str, Any]) -> None:
+        for name in ("__module__", "__qualname__", "__doc__"):
+            namespace[name] = getattr(handler_class, name)
+        namespace["__init__"] = initialise
+
+    return new_class(handler_class.__name__, (handler_class,), exec_body=fill)

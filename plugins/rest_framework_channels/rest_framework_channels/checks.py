@@ -1,0 +1,48 @@
+"""The permissions of a handler of this package as one check: the handler asks them itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aaah_core import MISSING, Call, Check, Scope
+from rest_framework_channels.permissions import AllowAny, is_permission
+from rest_framework_channels.utils import ensure_async
+
+__all__ = ["check_of"]
+
+#: What no permission can be given as a value of a route.
+_RESERVED = frozenset({"self", "scope", "handler", "action", "obj"})
+_CONNECT = {"type": "websocket.connect"}
+
+
+def check_of(handler_class: type[Any], permission: Any) -> Check | None:
+    """Return the check of one entry of `permission_classes`: the first asks them all.
+
+    None stands for an entry that is no permission of this package, of DRF or of AAAH.
+    """
+    if not is_permission(permission):
+        return None
+    entries = [each for each in handler_class.permission_classes if is_permission(each)]
+    everyone = all(each is AllowAny for each in entries)
+    if permission is not entries[0] or (everyone and not handler_class.decides_itself()):
+        return Check()
+    return _HandlerCheck()
+
+
+class _HandlerCheck(Check):
+    """Asks `get_permissions` and `check_permissions`. A broadcast reaches every member."""
+
+    async def connect(self, scope: Scope, consumer: Any) -> bool:
+        for permission in await consumer.get_permissions():
+            asked = ensure_async(permission.can_connect)
+            if not await asked(scope=scope, handler=consumer, message=_CONNECT):
+                return False
+        return True
+
+    async def call(self, call: Call) -> bool:
+        handler: Any = call.handler
+        kwargs = {key: value for key, value in handler.kwargs.items() if key not in _RESERVED}
+        if call.data is not MISSING:
+            kwargs["data"] = call.data
+        await handler.check_permissions(call.action, **kwargs)
+        return True
