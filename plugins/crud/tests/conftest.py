@@ -54,6 +54,8 @@ def running() -> Iterator[dict[str, Any]]:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         os.chown(folder, NOBODY, NOBODY)
+        # Nobody may be kept out of the folder that root's packages stand in.
+        programs = shutil.copytree(programs.parent, folder / "installed") / "bin"
     try:
         _make(programs, folder, as_nobody)
         with _serve(programs, folder, as_nobody) as port:
