@@ -896,6 +896,21 @@ async def test_the_inbox_is_bounded_in_bytes_too(quick):
         await socket.get(4)
 
 
+async def test_what_was_taken_out_of_the_inbox_makes_room_in_it(quick):
+    @action
+    async def look(self):
+        await quick(2)  # until the inbox reads ahead
+
+    chat = consumer(look, hello, limits={"inbox_bytes": 150})
+    async with Socket(chat.as_asgi()) as socket:
+        for _ in range(3):
+            before = len(socket.sent)
+            socket.put(request("look", 1))
+            socket.put(request("hello", 2, data="x" * 60))
+            await socket.get(before + 1)
+    assert [of(message)["status"] for message in socket.sent[1:]] == [204, 200] * 3
+
+
 async def test_what_cannot_be_read_is_answered_as_such_beyond_the_inbox_too(quick):
     gate = Gate()
     async with Socket(consumer(gate.action, limits={"inbox": 1}).as_asgi()) as socket:
@@ -1079,6 +1094,35 @@ async def test_a_client_that_leaves_ends_all_calls_that_run():
     assert (gate.begun, gate.cancelled, gate.ended) == (3, 3, 3)
 
 
+async def test_the_calls_have_cleaned_up_before_anything_else_is_left():
+    log, begun = [], asyncio.Event()
+
+    @asynccontextmanager
+    async def context(consumer):
+        yield
+        log.append("context")
+
+    @action
+    async def act(self):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            log.append("action")
+
+    async def disconnect(self, code):
+        log.append("disconnect")
+
+    chat = consumer(act, disconnect=disconnect, concurrency=2)
+    with registry(collector(), plugin(aaah_connection=lambda: context)):
+        async with Socket(chat.as_asgi()) as socket:
+            socket.put(request("act", 1))
+            await begun.wait()
+    assert log == ["action", "context", "disconnect"]
+
+
 async def test_each_of_several_calls_has_its_deadline(quick):
     gate = Gate()
     chat = consumer(gate.action, hello, concurrency=2, limits={"deadline": 0.01})
@@ -1213,6 +1257,16 @@ async def test_an_idle_connection_in_no_group_has_one_task_and_a_call_makes_none
         assert asyncio.all_tasks() == before
     assert made == []
     assert len(before) == 2  # the connection's, and this test's
+
+
+async def test_a_connection_is_as_idle_after_a_call_as_before_it(quick):
+    async with Socket(consumer(hello).as_asgi()) as socket:
+        await socket.get(0)
+        before = asyncio.all_tasks()
+        socket.put(request("hello", 1))
+        await socket.get(1)
+        await quick(4)
+        assert asyncio.all_tasks() == before
 
 
 async def test_many_connections_have_one_timer(monkeypatch):
@@ -1350,6 +1404,32 @@ class Stuck(Socket):
         await super()._send(message)
         if message["type"] == "websocket.send":
             await asyncio.Event().wait()
+
+
+class Slow(Socket):
+    """A server whose client begins to read when it is let."""
+
+    async def __aenter__(self):
+        self.reads = asyncio.Event()
+        return await super().__aenter__()
+
+    async def _send(self, message):
+        await super()._send(message)
+        if message["type"] == "websocket.send":
+            await self.reads.wait()
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_a_reply_that_takes_longer_to_send_than_the_deadline_is_sent(quick, concurrency):
+    chat = consumer(hello, concurrency=concurrency, limits={"deadline": 0.01})
+    async with Slow(chat.as_asgi()) as socket:
+        await socket.get(0)
+        socket.put(request("hello", 1))
+        await socket.get(1)
+        await quick(3)
+        socket.reads.set()
+        socket.put(request("hello", 2))
+        assert of(await socket.get(2))["request_id"] == 2
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])

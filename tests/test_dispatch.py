@@ -1147,6 +1147,28 @@ async def test_each_call_of_a_batch_is_answered_in_one_frame():
     ]
 
 
+async def test_a_batch_that_the_inbox_does_not_hold_is_refused_call_by_call(quick):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @action
+    async def act(self):
+        begun.set()
+        await go_on.wait()
+
+    chat = consumer(hello, act, wire="batch", limits={"inbox": 1})
+    with registry(collector(), batching()):
+        async with connect(chat.as_asgi()) as ws:
+            await ws.send({"action": "act", "id": 1})
+            await begun.wait()
+            await ws.send({"action": "hello", "id": 2})
+            await ws.send([{"action": "hello", "id": 3}, 7, {"action": "hello"}])
+            refusals = await ws.receive()
+            go_on.set()
+            statuses = [(await ws.receive())["status"] for _ in range(2)]
+    assert [(each["id"], each["status"]) for each in refusals] == [(3, 503), (None, 400)]
+    assert statuses == [204, 200]
+
+
 async def test_a_batch_that_wants_no_reply_gets_none():
     with registry(collector(), batching()):
         async with connect(consumer(hello, wire="batch").as_asgi()) as ws:

@@ -54,9 +54,9 @@ def running() -> Iterator[dict[str, Any]]:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         os.chown(folder, NOBODY, NOBODY)
-        # Nobody may be kept out of the folder that root's packages stand in.
-        programs = shutil.copytree(programs.parent, folder / "installed") / "bin"
     try:
+        if as_nobody:
+            programs = _copied(programs, folder / "installed")
         _make(programs, folder, as_nobody)
         with _serve(programs, folder, as_nobody) as port:
             yield {
@@ -68,6 +68,15 @@ def running() -> Iterator[dict[str, Any]]:
             }
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """Copy the wheel: nobody may be kept out of the folder that root's packages stand in."""
+    package = programs.parents[1]
+    for each in package.parent.glob(f"{package.name}*"):  # its libraries stand beside it
+        if each.suffix != ".dist-info":
+            shutil.copytree(each, folder / each.name)
+    return folder / programs.relative_to(package.parent)
 
 
 def _make(programs: Path, folder: Path, as_nobody: dict[str, Any]) -> None:
