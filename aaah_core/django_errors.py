@@ -8,7 +8,7 @@ from typing import Any
 from django.core import exceptions
 from django.http import Http404
 
-from aaah_core.errors import MalformedRequest, NotFound, PermissionDenied
+from aaah_core.errors import NotFound, PermissionDenied, RequestError
 from aaah_core.interfaces import ExceptionHandler
 from aaah_core.messages import Reply
 
@@ -16,10 +16,9 @@ __all__ = ["DJANGO_REPLIES"]
 
 #: By exception class, as `aaah_exception_handlers` returns them.
 DJANGO_REPLIES: dict[type[Exception], ExceptionHandler] = {
-    exceptions.BadRequest: lambda call, error: Reply(status=400, errors=MalformedRequest().errors),
-    exceptions.SuspiciousOperation: lambda call, error: Reply(
-        status=400, errors=MalformedRequest().errors
-    ),
+    # What they say is for the log: Django shows it to nobody.
+    exceptions.BadRequest: lambda call, error: _bad_request(),
+    exceptions.SuspiciousOperation: lambda call, error: _bad_request(),
     Http404: lambda call, error: Reply(status=404, errors=NotFound().errors),
     exceptions.PermissionDenied: lambda call, error: Reply(
         status=403, errors=PermissionDenied().errors
@@ -28,6 +27,11 @@ DJANGO_REPLIES: dict[type[Exception], ExceptionHandler] = {
         status=400, errors=list(_validation_errors(error))
     ),
 }
+
+
+def _bad_request() -> Reply:
+    refusal = RequestError("The request is not one that can be served.", code="bad_request")
+    return Reply(status=400, errors=refusal.errors)
 
 
 def _validation_errors(error: exceptions.ValidationError) -> Iterator[dict[str, Any]]:

@@ -1351,3 +1351,13 @@ async def test_an_action_does_not_begin_once_its_check_has_passed_the_deadline(q
         assert (await ws.call("act"))["status"] == 504
         go_on.set()
     assert ran == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [django_exceptions.BadRequest("secret"), django_exceptions.SuspiciousOperation("secret")],
+)
+async def test_what_django_calls_a_bad_request_is_a_400_that_shows_nothing(error):
+    reply = await asked(consumer(hello, raising(error)))
+    assert (reply["status"], reply["errors"][0]["code"]) == (400, "bad_request")
+    assert "secret" not in str(reply)
