@@ -10,7 +10,6 @@ from aaah_core.close_codes import CloseCode
 from aaah_core.conf import plugin_settings
 from aaah_core.consumers import AsyncAPIConsumer
 from aaah_core.describe import describe
-from aaah_core.dispatch import to_reply
 from aaah_core.errors import (
     AAAHError,
     ActionNotFound,
@@ -57,6 +56,7 @@ from aaah_core.permissions import (
     IsOwner,
 )
 from aaah_core.plain import to_plain
+from aaah_core.replies import to_reply
 from aaah_core.routing import Table
 from aaah_core.workers import run_sync
 

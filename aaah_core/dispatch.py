@@ -9,13 +9,10 @@ Nothing here knows a plugin: a plan has the callables that plugins gave, and thi
 from __future__ import annotations
 
 import inspect
-import logging
-import uuid
 from asyncio import CancelledError, current_task
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import Error as DatabaseError
 
 from aaah_core.errors import (
@@ -29,6 +26,7 @@ from aaah_core.errors import (
 )
 from aaah_core.interfaces import Action, CallNext, Codec, Match, Middleware
 from aaah_core.messages import Call, Reply
+from aaah_core.replies import bug, to_reply
 from aaah_core.running import current_running
 from aaah_core.workers import close_old_async_connections, run_sync
 
@@ -37,9 +35,7 @@ if TYPE_CHECKING:
     from aaah_core.handlers import AsyncActionHandler
     from aaah_core.plan import ConsumerPlan, Plan
 
-__all__ = ["around", "bug", "find", "innermost", "outermost", "read", "respond", "to_reply"]
-
-logger = logging.getLogger("aaah")
+__all__ = ["FAILURES", "around", "find", "innermost", "outermost", "read", "respond"]
 
 #: What somebody's code may raise without ending the connection: whatever it is, it is a reply.
 FAILURES = (Exception, CancelledError, SystemExit)
@@ -282,36 +278,3 @@ def _unhandled(call: Call, error: BaseException) -> Reply:
     if isinstance(error, RequestError):
         return Reply(status=error.status, errors=error.errors, exception=error)
     return bug(call, error)
-
-
-def bug(call: Call, error: BaseException) -> Reply:
-    """Return the reply to something nobody foresaw, and log it under the same id."""
-    error_id = uuid.uuid4().hex[:12]
-    handler = type(call.handler).__qualname__
-    logger.error("Error %s in action %.100r of %s", error_id, call.action, handler, exc_info=error)
-    detail = f"{type(error).__name__}: {error}" if settings.DEBUG else "A server error occurred."
-    problem = {"code": "server_error", "detail": detail, "id": error_id}
-    return Reply(status=500, errors=[problem], exception=error)
-
-
-def to_reply(result: Any) -> Reply:
-    """Return what an action returned as a reply.
-
-    A tuple of two whose second is a status (100 to 599) is data and status, None is 204, and an
-    object with `data` and `status_code` (a DRF `Response`) is taken as it is; anything else is data
-    with 200.
-    """
-    if isinstance(result, Reply):
-        return result
-    if result is None:
-        return Reply(None, 204)
-    if isinstance(result, tuple):
-        if len(result) == 2 and _is_status(result[1]):
-            return Reply(result[0], int(result[1]))
-    elif hasattr(result, "status_code") and hasattr(result, "data"):
-        return Reply(result.data, result.status_code)
-    return Reply(result)
-
-
-def _is_status(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from aaah_core.dispatch import FAILURES
 from aaah_core.messages import Call, Event
 from aaah_core.running import current_task
 from aaah_core.workers import run_sync
@@ -41,7 +42,7 @@ async def deliver(connection: Connection, message: dict[str, Any]) -> None:
         else:
             async with connection.turns.event():
                 await _in_turn(connection, method, event, message)
-    except (Exception, asyncio.CancelledError, SystemExit) as error:
+    except FAILURES as error:
         if isinstance(error, asyncio.CancelledError) and current_task().cancelling():
             raise
         name = type(connection.consumer).__qualname__

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from aaah_core import dispatch
 from aaah_core.errors import RequestError, UnsupportedFrame
 from aaah_core.messages import Call
+from aaah_core.replies import bug
 from aaah_core.running import current_running
 
 if TYPE_CHECKING:
@@ -88,4 +89,4 @@ def _encode(connection: Connection, request: Any, payload: Any) -> str | bytes:
 def _bug(connection: Connection, request: Any, error: Exception) -> Any:
     call = request if isinstance(request, Call) else getattr(request, "call", None)
     call = call or Call(None, None, handler=connection.consumer)
-    return connection.plan.shape(call, dispatch.bug(call, error))
+    return connection.plan.shape(call, bug(call, error))

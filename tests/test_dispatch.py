@@ -31,6 +31,7 @@ from aaah_core import (
     TooLarge,
     ValidationError,
     dispatch,
+    to_reply,
     workers,
 )
 from aaah_core.running import current_running
@@ -155,7 +156,7 @@ async def test_the_log_names_type_and_place_of_what_nobody_can_carry(caplog):
 
 def test_a_result_is_taken_once_and_not_copied():
     reply = Reply(1)
-    assert dispatch.to_reply(reply) is reply
+    assert to_reply(reply) is reply
 
 
 # What it raises.
