@@ -96,7 +96,7 @@ class Codec(ABC):
         """
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)  # not frozen: one is made for each message, and freezing costs 1 µs
 class Match:
     """What a route resolver found."""
 

@@ -39,8 +39,9 @@ class Table:
 
     def __call__(self, route: str, call: Call) -> Match | None:
         """Return the first match."""
-        if (found := self._index.get(route)) is None:
-            found = next(self._index[key] for key in _shorter(route) if key in self._index)
+        key = route
+        while (found := self._index.get(key)) is None:
+            key = key[: key.rfind("/", 0, -1) + 1]  # at last "", which is always there
         for leaf in found:
             if (match := leaf.match(route)) is not None:
                 return match

@@ -87,11 +87,12 @@ class Transport:
         await self._pass_on(message)
 
     async def send_frame(self, frame: str | bytes) -> None:
-        """Send what a codec encoded."""
-        if isinstance(frame, str):
-            await self.send({"type": "websocket.send", "text": frame})
-        else:
-            await self.send({"type": "websocket.send", "bytes": frame})
+        """Send what a codec encoded, as `send` does."""
+        key = "text" if isinstance(frame, str) else "bytes"
+        if not self.accepted:
+            raise RuntimeError("Nothing can be sent before accept().")
+        if self.ended is None:
+            await self._pass_on({"type": "websocket.send", key: frame})
 
     async def close(self, code: int) -> None:
         """Close the socket."""
