@@ -1455,6 +1455,37 @@ async def test_a_client_that_does_not_read_is_given_up(quick, concurrency, event
     assert gone == [4429]
 
 
+async def test_a_client_that_reads_is_not_given_up_however_long_it_says_nothing(quick):
+    async with Socket(consumer(hello, limits={"send_timeout": 0.01}).as_asgi()) as socket:
+        for number in range(1, 3):
+            socket.put(request("hello", number))
+            assert of(await socket.get(number))["status"] == 200
+            await quick(3)
+
+
+async def test_a_send_that_ends_hides_no_other_that_does_not(quick):
+    gone = []
+
+    class HalfStuck(Socket):
+        async def _send(self, message):
+            await super()._send(message)
+            if len(self.sent) == 2:
+                await asyncio.Event().wait()
+
+    async def disconnect(self, code):
+        gone.append(code)
+
+    chat = consumer(hello, concurrency=3, disconnect=disconnect, limits={"send_timeout": 0.01})
+    async with HalfStuck(chat.as_asgi()) as socket:
+        socket.put(request("hello", 1))
+        await socket.get(1)
+        socket.put(request("hello", 2))
+        await socket.get(2)
+        await asyncio.wait([socket.task], timeout=5)
+        assert socket.task.done()
+    assert gone == [4429]
+
+
 async def test_a_handshake_has_a_deadline():
     class Slow(BasePermission):
         async def can_connect(self, scope, handler, message=None):
