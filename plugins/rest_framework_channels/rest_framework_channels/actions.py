@@ -12,6 +12,24 @@ from rest_framework_channels.decorators import sync_function
 
 __all__ = ["actions_of"]
 
+_SHAPE = "write a response shaper (the hook aaah_response_shaper) and set `wire`"
+#: What children override in rest_framework_channels, and what stands in its place here.
+_REPLACED = {
+    "handle_action": "write a middleware (the hook aaah_middleware)",
+    "reply": f"{_SHAPE}, or a middleware (the hook aaah_middleware) that returns another reply",
+    "send_json": _SHAPE,
+    "send": "write a codec (the hook aaah_codecs) and name it in `codecs`",
+    "encode_json": "set json_encoder_class, or write a codec (the hook aaah_codecs)",
+    "decode_json": "write a request parser (the hook aaah_request_parser), or a codec",
+}
+_WRITTEN_HERE = frozenset(
+    {
+        "rest_framework_channels.base_consumers",
+        "rest_framework_channels.base_handlers",
+        "aaah_core.consumers",
+        "channels.generic.websocket",
+    }
+)
 #: The type of broadcasts that name none.
 GENERAL = "general.broadcast"
 
@@ -23,15 +41,22 @@ def actions_of(handler_class: Any) -> dict[str, Action]:
         ConfigurationError: A method whose parameters cannot be bound, or one that would have been
             called for every message, and is not.
     """
-    if hasattr(handler_class, "handle_action"):
-        raise ConfigurationError(
-            f"{handler_class.__qualname__} overrides handle_action(), and nobody calls it: write a "
-            f"middleware (the hook aaah_middleware)."
-        )
+    _refuse_what_nobody_calls(handler_class)
     return {
         name: _action(handler_class, name, attribute)
         for name, attribute in handler_class.available_actions.items()
     }
+
+
+def _refuse_what_nobody_calls(handler_class: Any) -> None:
+    for name, instead in _REPLACED.items():
+        definer = next((each for each in handler_class.__mro__ if name in vars(each)), None)
+        if definer is None or definer.__module__ in _WRITTEN_HERE:
+            continue
+        raise ConfigurationError(
+            f"{handler_class.__qualname__} overrides {name}() (in {definer.__qualname__}), and "
+            f"nobody calls it for what comes and goes: {instead}."
+        )
 
 
 def _action(handler_class: Any, name: str, attribute: str) -> Action:

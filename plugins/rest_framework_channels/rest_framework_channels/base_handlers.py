@@ -241,7 +241,7 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
 
         Args:
             action: The action.
-            kwargs: What the routes captured, and `data`.
+            kwargs: What the routes captured, `data`, and the other keys of the message.
 
         Raises:
             PermissionDenied: It may not.

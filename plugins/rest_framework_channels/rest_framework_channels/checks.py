@@ -6,12 +6,14 @@ from typing import Any
 
 from aaah_core import MISSING, Call, Check, Scope
 from rest_framework_channels.permissions import AllowAny, is_permission
+from rest_framework_channels.routings import captured_on_the_way
+from rest_framework_channels.routings import captured_on_the_way
 from rest_framework_channels.utils import ensure_async
 
 __all__ = ["check_of"]
 
-#: What no permission can be given as a value of a route.
-_RESERVED = frozenset({"self", "scope", "handler", "action", "obj"})
+#: What a permission is given by these names is never the client's, nor the route's.
+_RESERVED = frozenset({"self", "scope", "handler", "action"})
 _CONNECT = {"type": "websocket.connect"}
 
 
@@ -41,8 +43,20 @@ class _HandlerCheck(Check):
 
     async def call(self, call: Call) -> bool:
         handler: Any = call.handler
-        kwargs = {key: value for key, value in handler.kwargs.items() if key not in _RESERVED}
-        if call.data is not MISSING:
-            kwargs["data"] = call.data
-        await handler.check_permissions(call.action, **kwargs)
+        await handler.check_permissions(call.action, **_known(call))
         return True
+
+
+def _known(call: Call) -> dict[str, Any]:
+    """Return what a permission may judge by: all that the action could get, and as it gets it.
+
+    Where the route captured a name, also further down than the handler that is asked, its value
+    stands: the client must not show a parent one value and the action another.
+    """
+    sent = {**call.params, "data": call.data, "request_id": call.request_id}
+    captured = {**call.handler.kwargs, **captured_on_the_way(call)}
+    return {
+        key: value
+        for key, value in {**sent, **captured}.items()
+        if key not in _RESERVED and value is not MISSING
+    }

@@ -93,7 +93,14 @@ class BasePermission(metaclass=BasePermissionMetaclass):
     """
 
     async def has_permission(self, scope: Scope, handler: Any, action: str, **kwargs: Any) -> bool:
-        """May this action run? `kwargs` are what the routes captured, and `data`."""
+        """May this action run?
+
+        Args:
+            scope: The handler's scope.
+            handler: The handler that is asked.
+            action: The action's name.
+            kwargs: What the routes captured, `data`, and the other keys of the message.
+        """
         return True
 
     async def has_object_permission(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,7 +15,7 @@ from rest_framework_channels.exceptions import RouteMissingException
 if TYPE_CHECKING:
     from rest_framework_channels.base_handlers import AsyncActionHandler
 
-__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix"]
+__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "captured_on_the_way", "prefix"]
 
 
 #: The rest of a route, and what was captured of it without and with names.
@@ -124,4 +125,17 @@ class Resolver:
             return self._own
         (pattern, _), (rest, args, kwargs) = found
         callback: Any = pattern.callback
-        return Match(callback.handler_class, args, {**kwargs, **pattern.default_args}, rest)
+        kwargs = {**kwargs, **pattern.default_args}
+        if kwargs:
+            call.state[_CAPTURED] = {**captured_on_the_way(call), **kwargs}
+        return Match(callback.handler_class, args, kwargs, rest)
+
+
+#: Where the values stand that a call's routes captured, also for parents.
+_CAPTURED = "rest_framework_channels.captured"
+
+
+def captured_on_the_way(call: Call) -> Mapping[str, Any]:
+    """Return the values of all routes that led to the handler of the action."""
+    captured: Mapping[str, Any] = call.state.get(_CAPTURED, {})
+    return captured
