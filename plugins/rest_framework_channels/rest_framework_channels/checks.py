@@ -7,7 +7,6 @@ from typing import Any
 from aaah_core import MISSING, Call, Check, Scope
 from rest_framework_channels.permissions import AllowAny, is_permission
 from rest_framework_channels.routings import captured_on_the_way
-from rest_framework_channels.routings import captured_on_the_way
 from rest_framework_channels.utils import ensure_async
 
 __all__ = ["check_of"]
