@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aaah_core import MISSING, Call, Check, Scope
+from rest_framework_channels.actions import filled_by_position
 from rest_framework_channels.permissions import AllowAny, is_permission
-from rest_framework_channels.routings import captured_on_the_way
+from rest_framework_channels.routings import way
 from rest_framework_channels.utils import ensure_async
 
 __all__ = ["check_of"]
@@ -53,9 +54,21 @@ def _known(call: Call) -> dict[str, Any]:
     stands: the client must not show a parent one value and the action another.
     """
     sent = {**call.params, "data": call.data, "request_id": call.request_id}
-    captured = {**call.handler.kwargs, **captured_on_the_way(call)}
+    captured = _captured(call)
     return {
         key: value
         for key, value in {**sent, **captured}.items()
         if key not in _RESERVED and value is not MISSING
     }
+
+
+def _captured(call: Call) -> dict[str, Any]:
+    captured, args = dict(call.handler.kwargs), call.consumer.args
+    handler_class: type[Any] = type(call.consumer)
+    for match in way(call):
+        captured.update(match.kwargs)
+        handler_class, args = match.handler_class, match.args
+    if args:
+        names = filled_by_position(handler_class, call.action or "")
+        captured.update(zip([name for name in names if name not in captured], args, strict=False))
+    return captured

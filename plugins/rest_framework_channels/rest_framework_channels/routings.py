@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,7 +14,7 @@ from rest_framework_channels.exceptions import RouteMissingException
 if TYPE_CHECKING:
     from rest_framework_channels.base_handlers import AsyncActionHandler
 
-__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "captured_on_the_way", "prefix"]
+__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix", "way"]
 
 
 #: The rest of a route, and what was captured of it without and with names.
@@ -126,16 +125,16 @@ class Resolver:
         (pattern, _), (rest, args, kwargs) = found
         callback: Any = pattern.callback
         kwargs = {**kwargs, **pattern.default_args}
-        if kwargs:
-            call.state[_CAPTURED] = {**captured_on_the_way(call), **kwargs}
-        return Match(callback.handler_class, args, kwargs, rest)
+        match = Match(callback.handler_class, args, kwargs, rest)
+        call.state[_WAY] = (*way(call), match)
+        return match
 
 
-#: Where the values stand that a call's routes captured, also for parents.
-_CAPTURED = "rest_framework_channels.captured"
+#: Where the matches stand that lead to the handler of the action: parents are asked about it too.
+_WAY = "rest_framework_channels.way"
 
 
-def captured_on_the_way(call: Call) -> Mapping[str, Any]:
-    """Return the values of all routes that led to the handler of the action."""
-    captured: Mapping[str, Any] = call.state.get(_CAPTURED, {})
-    return captured
+def way(call: Call) -> tuple[Match, ...]:
+    """Return the matches of all routes that led to the handler of the action."""
+    matches: tuple[Match, ...] = call.state.get(_WAY, ())
+    return matches

@@ -253,6 +253,20 @@ async def test_the_route_wins_over_the_message_for_the_permissions_of_parents_to
         assert (reply["status"], reply["data"]) == (200, "open")
 
 
+@pytest.mark.parametrize("of_the_parent", [True, False])
+async def test_what_a_route_captures_without_a_name_wins_over_the_message_too(of_the_parent):
+    judged = {"permission_classes": [Forbidding]}
+    child = type("Child", (Reading,), {} if of_the_parent else judged)
+    routes = [re_path(r"^rooms/(\w+)/", child.as_aaah())]
+    attributes = {"routepatterns": routes, **(judged if of_the_parent else {})}
+    class_ = type("Consumer", (AsyncAPIConsumer,), attributes)
+    async with connect(class_.as_asgi()) as client:
+        reply = await client.call("read", "rooms/secret/", room="open")
+        assert (reply["status"], reply["data"]) == (403, None)
+        reply = await client.call("read", "rooms/open/", room="secret")
+        assert (reply["status"], reply["data"]) == (200, "open")
+
+
 @pytest.mark.parametrize("permission", [Forbidding, Plainly, ~~Plainly, Forbidding & Plainly])
 async def test_no_key_of_a_message_takes_the_place_of_an_argument(permission):
     asked = []
@@ -681,6 +695,24 @@ def test_a_method_that_nobody_calls_is_refused_at_start(name, as_classmethod):
     for class_ in (heir, type("Grandchild", (heir,), {}), consumer(child)):
         with pytest.raises(ConfigurationError, match=said):
             class_.as_asgi()
+
+
+async def test_a_call_of_an_instance_may_be_overridden_by_a_consumer_alone():
+    called = []
+
+    class Calling:
+        async def __call__(self, scope, receive, send):
+            called.append(scope["type"])
+            return await super().__call__(scope, receive, send)
+
+    child = type("Child", (Calling, AsyncAPIActionHandler), {})
+    with pytest.raises(
+        ConfigurationError, match=r"Child overrides __call__\(\) .*: write a middle"
+    ):
+        consumer(child).as_asgi()
+    async with connect(type("Consumer", (Calling, Echo), {}).as_asgi()) as client:
+        assert (await client.call("echo", data=1))["data"] == 1
+    assert called == ["websocket"]
 
 
 def test_a_key_of_the_setting_that_does_not_exist_is_refused(settings):
