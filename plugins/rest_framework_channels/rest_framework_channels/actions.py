@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from aaah_async_action.binding import Binding, compile_binding
 from aaah_core import MISSING, Action, Call, ConfigurationError, run_sync, to_plain, to_reply
 from rest_framework_channels.decorators import sync_function
 
-__all__ = ["actions_of"]
+__all__ = ["actions_of", "filled_by_position"]
 
+_SHAPE = "write a response shaper (the hook aaah_response_shaper) and set `wire`"
+#: What children override in rest_framework_channels, and what stands in its place here.
+_REPLACED = {
+    "handle_action": "write a middleware (the hook aaah_middleware)",
+    "__call__": "write a middleware (the hook aaah_middleware), or override __init__()",
+    "reply": f"{_SHAPE}, or a middleware (the hook aaah_middleware) that returns another reply",
+    "send_json": _SHAPE,
+    "send": "write a codec (the hook aaah_codecs) and name it in `codecs`",
+    "encode_json": "set json_encoder_class, or write a codec (the hook aaah_codecs)",
+    "decode_json": "write a request parser (the hook aaah_request_parser), or a codec",
+}
+_WRITTEN_HERE = frozenset(
+    {
+        "rest_framework_channels.base_consumers",
+        "rest_framework_channels.base_handlers",
+        "aaah_core.consumers",
+        "channels.generic.websocket",
+    }
+)
 #: The type of broadcasts that name none.
 GENERAL = "general.broadcast"
 
@@ -23,15 +43,24 @@ def actions_of(handler_class: Any) -> dict[str, Action]:
         ConfigurationError: A method whose parameters cannot be bound, or one that would have been
             called for every message, and is not.
     """
-    if hasattr(handler_class, "handle_action"):
-        raise ConfigurationError(
-            f"{handler_class.__qualname__} overrides handle_action(), and nobody calls it: write a "
-            f"middleware (the hook aaah_middleware)."
-        )
+    _refuse_what_nobody_calls(handler_class)
     return {
         name: _action(handler_class, name, attribute)
         for name, attribute in handler_class.available_actions.items()
     }
+
+
+def _refuse_what_nobody_calls(handler_class: Any) -> None:
+    for name, instead in _REPLACED.items():
+        definer = next((each for each in handler_class.__mro__ if name in vars(each)), None)
+        if definer is None or definer.__module__ in _WRITTEN_HERE:
+            continue
+        if name == "__call__" and hasattr(handler_class, "as_asgi"):
+            continue  # a consumer's is called, once for its connection
+        raise ConfigurationError(
+            f"{handler_class.__qualname__} overrides {name}() (in {definer.__qualname__}), and "
+            f"nobody calls it for what comes and goes: {instead}."
+        )
 
 
 def _action(handler_class: Any, name: str, attribute: str) -> Action:
@@ -53,6 +82,19 @@ def _action(handler_class: Any, name: str, attribute: str) -> Action:
         mode=mode,
         sync=sync,
     )
+
+
+def filled_by_position(handler_class: Any, action: str) -> list[str]:
+    """Return the names that what a route captured without names may fill, in their order."""
+    attribute = getattr(handler_class, "available_actions", {}).get(action)
+    if attribute is None:  # a handler that is not of this package
+        return []
+    method = getattr(handler_class, attribute)
+    binding = _binding(sync_function(method) or method, attribute)
+    return [each.name for each in binding.positional if each.takes_capture]
+
+
+_binding = cache(compile_binding)
 
 
 def _runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:

@@ -157,6 +157,17 @@ class AsyncActionHandler(aaah_core.AsyncActionHandler, metaclass=APIActionHandle
         """Send a payload of any shape."""
         await self.consumer.send_json(content, close)
 
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        """Return what JSON says."""
+        return json.loads(text_data)
+
+    @classmethod
+    async def encode_json(cls, content: Any) -> str:
+        """Return JSON, as `json_encoder_class` makes it."""
+        encoder = cls.json_encoder_class or api_settings.JSON_ENCODER_CLASS
+        return json.dumps(content, cls=encoder)
+
     async def close(self, code: Any = None, reason: str | None = None) -> None:
         """Close the socket."""
         await self.consumer.close(code, reason)
@@ -241,7 +252,7 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
 
         Args:
             action: The action.
-            kwargs: What the routes captured, and `data`.
+            kwargs: What the routes captured, `data`, and the other keys of the message.
 
         Raises:
             PermissionDenied: It may not.

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from aaah_core import MISSING, Call, Check, Scope
+from rest_framework_channels.actions import filled_by_position
 from rest_framework_channels.permissions import AllowAny, is_permission
+from rest_framework_channels.routings import way
 from rest_framework_channels.utils import ensure_async
 
 __all__ = ["check_of"]
 
-#: What no permission can be given as a value of a route.
-_RESERVED = frozenset({"self", "scope", "handler", "action", "obj"})
+#: What a permission is given by these names is never the client's, nor the route's.
+_RESERVED = frozenset({"self", "scope", "handler", "action"})
 _CONNECT = {"type": "websocket.connect"}
 
 
@@ -41,8 +43,32 @@ class _HandlerCheck(Check):
 
     async def call(self, call: Call) -> bool:
         handler: Any = call.handler
-        kwargs = {key: value for key, value in handler.kwargs.items() if key not in _RESERVED}
-        if call.data is not MISSING:
-            kwargs["data"] = call.data
-        await handler.check_permissions(call.action, **kwargs)
+        await handler.check_permissions(call.action, **_known(call))
         return True
+
+
+def _known(call: Call) -> dict[str, Any]:
+    """Return what a permission may judge by: all that the action could get, and as it gets it.
+
+    Where the route captured a name, also further down than the handler that is asked, its value
+    stands: the client must not show a parent one value and the action another.
+    """
+    sent = {**call.params, "data": call.data, "request_id": call.request_id}
+    captured = _captured(call)
+    return {
+        key: value
+        for key, value in {**sent, **captured}.items()
+        if key not in _RESERVED and value is not MISSING
+    }
+
+
+def _captured(call: Call) -> dict[str, Any]:
+    captured, args = dict(call.handler.kwargs), call.consumer.args
+    handler_class: type[Any] = type(call.consumer)
+    for match in way(call):
+        captured.update(match.kwargs)
+        handler_class, args = match.handler_class, match.args
+    if args:
+        names = filled_by_position(handler_class, call.action or "")
+        captured.update(zip([name for name in names if name not in captured], args, strict=False))
+    return captured

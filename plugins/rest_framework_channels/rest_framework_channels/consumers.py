@@ -6,6 +6,9 @@ from rest_framework_channels.base_consumers import (
     AsyncAPIConsumer,
     AsyncAPIConsumerBase,
 )
+from rest_framework_channels.base_handlers import (
+    AsyncAPIActionHandler,  # noqa: F401 - it is imported from here too
+)
 from rest_framework_channels.generics import (
     CreateAPIConsumer,
     DestroyAPIConsumer,

@@ -7,6 +7,11 @@ from rest_framework_channels.base_handlers import (
     AsyncActionHandler,
     AsyncAPIActionHandler,
 )
+from rest_framework_channels.exceptions import (  # noqa: F401 - as above
+    ActionMissingException,
+    ActionNotAllowed,
+    RouteMissingException,
+)
 from rest_framework_channels.generics import (
     CreateAPIActionHandler,
     DestroyAPIActionHandler,
@@ -20,6 +25,11 @@ from rest_framework_channels.generics import (
     RetrieveUpdateDestroyAPIActionHandler,
     UpdateAPIActionHandler,
 )
+from rest_framework_channels.permissions import (  # noqa: F401 - as above
+    BasePermission,
+    WrappedDRFPermission,
+)
+from rest_framework_channels.routings import RoutingManager  # noqa: F401 - as above
 
 __all__ = [
     "AsyncAPIActionHandler",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from rest_framework import permissions as drf
@@ -93,7 +95,14 @@ class BasePermission(metaclass=BasePermissionMetaclass):
     """
 
     async def has_permission(self, scope: Scope, handler: Any, action: str, **kwargs: Any) -> bool:
-        """May this action run? `kwargs` are what the routes captured, and `data`."""
+        """May this action run?
+
+        Args:
+            scope: The handler's scope.
+            handler: The handler that is asked.
+            action: The action's name.
+            kwargs: What the routes captured, `data`, and the other keys of the message.
+        """
         return True
 
     async def has_object_permission(
@@ -104,6 +113,12 @@ class BasePermission(metaclass=BasePermissionMetaclass):
 
     async def can_connect(self, scope: Scope, handler: Any, message: Any = None) -> bool:
         """May this connection be accepted? `handler` is the consumer."""
+        return True
+
+    async def can_connect_by_object_permission(
+        self, scope: Scope, handler: Any, obj: Any, **kwargs: Any
+    ) -> bool:
+        """May this connection have that object? Only a `can_connect` of your own asks it."""
         return True
 
 
@@ -233,7 +248,23 @@ class IsOwner(BasePermission):
 
 
 class WrappedDRFPermission(BasePermission):
-    """A permission of DRF's, asked with the running call as its request."""
+    """A permission of DRF's, asked with the running call as its request.
+
+    Attributes:
+        mapped_actions: The HTTP methods that actions stand for, unless the handler's `http_methods`
+            says otherwise; any other is a POST. `connect` stands for the connection.
+    """
+
+    mapped_actions: Mapping[str, str] = {
+        "create": "POST",
+        "list": "GET",
+        "retrieve": "GET",
+        "update": "PUT",
+        "partial_update": "PATCH",
+        "destroy": "DELETE",
+        "remove": "DELETE",
+        "connect": "HEAD",
+    }
 
     def __init__(self, permission: Any) -> None:
         self.permission = permission
@@ -241,27 +272,41 @@ class WrappedDRFPermission(BasePermission):
     async def has_permission(self, scope: Scope, handler: Any, action: str, **kwargs: Any) -> bool:
         """Ask about the action."""
         asked = ensure_async(self.permission.has_permission)
-        return bool(await asked(_request_of(handler), handler))
+        return bool(await asked(self._request(handler), handler))
 
     async def has_object_permission(
         self, scope: Scope, handler: Any, action: str, obj: Any, **kwargs: Any
     ) -> bool:
         """Ask about an object."""
         asked = ensure_async(self.permission.has_object_permission)
-        return bool(await asked(_request_of(handler), handler, obj))
+        return bool(await asked(self._request(handler), handler, obj))
 
     async def can_connect(self, scope: Scope, handler: Any, message: Any = None) -> bool:
-        """Ask about a HEAD of the connection's URL."""
+        """Ask about the connection."""
+        asked = ensure_async(self.permission.has_permission)
+        return bool(await asked(self._connecting(scope), handler))
+
+    async def can_connect_by_object_permission(
+        self, scope: Scope, handler: Any, obj: Any, **kwargs: Any
+    ) -> bool:
+        """Ask whether the connection may have an object."""
+        asked = ensure_async(self.permission.has_object_permission)
+        return bool(await asked(self._connecting(scope), handler, obj))
+
+    def _request(self, handler: Any) -> CallRequest:
+        request, action = request_of(handler.call), handler.call.action
+        if action in getattr(handler, "http_methods", {}):
+            return request
+        method = self.mapped_actions.get(action, request.method)
+        if method != request.method:
+            request = copy(request)  # the others that are asked share it
+            request.method = method
+        return request
+
+    def _connecting(self, scope: Scope) -> Any:
         request = request_from_scope(scope)
-        request.method = "HEAD"
-        return bool(await ensure_async(self.permission.has_permission)(request, handler))
-
-
-def _request_of(handler: Any) -> CallRequest:
-    request = request_of(handler.call)
-    if handler.call.action == "destroy":
-        request.method = "DELETE"
-    return request
+        request.method = self.mapped_actions.get("connect", "CONNECT")
+        return request
 
 
 _NATIVE = (BasePermission, aaah_core.BasePermission)

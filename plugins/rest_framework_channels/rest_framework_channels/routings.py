@@ -14,7 +14,7 @@ from rest_framework_channels.exceptions import RouteMissingException
 if TYPE_CHECKING:
     from rest_framework_channels.base_handlers import AsyncActionHandler
 
-__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix"]
+__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix", "way"]
 
 
 #: The rest of a route, and what was captured of it without and with names.
@@ -124,4 +124,17 @@ class Resolver:
             return self._own
         (pattern, _), (rest, args, kwargs) = found
         callback: Any = pattern.callback
-        return Match(callback.handler_class, args, {**kwargs, **pattern.default_args}, rest)
+        kwargs = {**kwargs, **pattern.default_args}
+        match = Match(callback.handler_class, args, kwargs, rest)
+        call.state[_WAY] = (*way(call), match)
+        return match
+
+
+#: Where the matches stand that lead to the handler of the action: parents are asked about it too.
+_WAY = "rest_framework_channels.way"
+
+
+def way(call: Call) -> tuple[Match, ...]:
+    """Return the matches of all routes that led to the handler of the action."""
+    matches: tuple[Match, ...] = call.state.get(_WAY, ())
+    return matches

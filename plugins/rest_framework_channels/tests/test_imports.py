@@ -85,8 +85,10 @@ GENERICS = [
 ]
 #: The public names of rest_framework_channels 0.0.7.
 NAMES = {
-    "handlers": "APIActionHandlerMetaclass AsyncActionHandler AsyncAPIActionHandler",
-    "consumers": "AsyncAPIConsumerBase AsyncAPIConsumer",
+    "handlers": "APIActionHandlerMetaclass AsyncActionHandler AsyncAPIActionHandler "
+    "ActionMissingException ActionNotAllowed RouteMissingException BasePermission "
+    "WrappedDRFPermission RoutingManager",
+    "consumers": "AsyncAPIConsumerBase AsyncAPIConsumer AsyncAPIActionHandler",
     "decorators": "async_action",
     "exceptions": "ActionMissingException RouteMissingException ActionNotAllowed "
     "debug_exception_handlers production_exception_handlers",

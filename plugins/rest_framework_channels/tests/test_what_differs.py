@@ -202,6 +202,91 @@ async def test_what_a_client_names_is_no_keyword_argument():
     assert reply["data"] == {"action": "given", "data": 2}
 
 
+class Forbidding(BasePermission):
+    """Forbids what a key of the message says."""
+
+    async def has_permission(self, scope, handler, action, **kwargs):
+        return "secret" not in kwargs.values()
+
+
+class Plainly(BasePermission):
+    def has_permission(self, scope, handler, action, **kwargs):
+        return "secret" not in kwargs.values()
+
+
+class Reading(AsyncAPIActionHandler):
+    @async_action()
+    async def read(self, room="none", **kwargs):
+        return room, 200
+
+
+@pytest.mark.parametrize(
+    "permission", [Forbidding, Plainly, Forbidding & Plainly, ~~Forbidding, Forbidding | Plainly]
+)
+@pytest.mark.parametrize("key", ["room", "obj", "view", "request", "consumer", "request_id", "é ?"])
+async def test_a_permission_judges_by_the_keys_of_the_message(permission, key):
+    child = type("Child", (Reading,), {"permission_classes": [permission]})
+    parent = consumer(Reading, permission_classes=[permission])
+    for class_ in (consumer(child), parent):
+        async with connect(class_.as_asgi()) as client:
+            for value, status in (("secret", 403), ("open", 200)):
+                await client.send({"action": "read", "route": "it/", key: value})
+                assert (await client.receive())["status"] == status
+
+
+@pytest.mark.parametrize("permission", [Forbidding, Plainly, Forbidding & Plainly])
+@pytest.mark.parametrize("of_the_parent", [True, False])
+async def test_the_route_wins_over_the_message_for_the_permissions_of_parents_too(
+    permission, of_the_parent
+):
+    judged = {"permission_classes": [permission]}
+    child = type("Child", (Reading,), {} if of_the_parent else judged)
+    routes = [path("rooms/<str:room>/", child.as_aaah())]
+    outer = type("Outer", (AsyncAPIActionHandler,), {"routepatterns": routes})
+    routes = [path("in/", outer.as_aaah())]
+    attributes = {"routepatterns": routes, **(judged if of_the_parent else {})}
+    class_ = type("Consumer", (AsyncAPIConsumer,), attributes)
+    async with connect(class_.as_asgi()) as client:
+        reply = await client.call("read", "in/rooms/secret/", room="open")
+        assert (reply["status"], reply["data"]) == (403, None)
+        reply = await client.call("read", "in/rooms/open/", room="secret")
+        assert (reply["status"], reply["data"]) == (200, "open")
+
+
+@pytest.mark.parametrize("of_the_parent", [True, False])
+async def test_what_a_route_captures_without_a_name_wins_over_the_message_too(of_the_parent):
+    judged = {"permission_classes": [Forbidding]}
+    child = type("Child", (Reading,), {} if of_the_parent else judged)
+    routes = [re_path(r"^rooms/(\w+)/", child.as_aaah())]
+    attributes = {"routepatterns": routes, **(judged if of_the_parent else {})}
+    class_ = type("Consumer", (AsyncAPIConsumer,), attributes)
+    async with connect(class_.as_asgi()) as client:
+        reply = await client.call("read", "rooms/secret/", room="open")
+        assert (reply["status"], reply["data"]) == (403, None)
+        reply = await client.call("read", "rooms/open/", room="secret")
+        assert (reply["status"], reply["data"]) == (200, "open")
+
+
+@pytest.mark.parametrize("permission", [Forbidding, Plainly, ~~Plainly, Forbidding & Plainly])
+async def test_no_key_of_a_message_takes_the_place_of_an_argument(permission):
+    asked = []
+
+    class Knowing(BasePermission):
+        async def has_permission(self, scope, handler, action, **kwargs):
+            asked.append((scope["type"], type(handler), action, sorted(kwargs)))
+            return True
+
+    class Handler(Echo):
+        permission_classes = [permission, Knowing]
+
+    names = "self scope handler function func method name args kwargs operand loop exc_info obj"
+    async with connect(Handler.as_asgi()) as client:
+        await client.send({**dict.fromkeys(names.split(), 1), "action": "echo", "data": 2})
+        assert (await client.receive())["status"] == 200
+    shown = sorted(["data", *names.split()[3:]])
+    assert asked == [("websocket", Handler, "echo", shown)]
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_an_update_cannot_be_made_partial_by_the_client():
     class Two(serializers.ModelSerializer):
@@ -587,13 +672,47 @@ async def test_a_manager_in_the_place_of_a_queryset_does_not_go_past_object_perm
 # Starting.
 
 
-def test_a_method_that_nobody_calls_is_refused_at_start():
-    class Consumer(AsyncAPIConsumer):
-        async def handle_action(self, action, route, **kwargs):
-            raise AssertionError
+REPLACED = {
+    "handle_action": "write a middleware",
+    "reply": "write a response shaper",
+    "send_json": "write a response shaper",
+    "send": "write a codec",
+    "encode_json": "set json_encoder_class",
+    "decode_json": "write a request parser",
+}
 
-    with pytest.raises(ConfigurationError, match=r"overrides handle_action\(\), and nobody calls"):
-        Consumer.as_asgi()
+
+@pytest.mark.parametrize("name", REPLACED)
+@pytest.mark.parametrize("as_classmethod", [True, False])
+def test_a_method_that_nobody_calls_is_refused_at_start(name, as_classmethod):
+    async def method(*args, **kwargs):
+        raise AssertionError
+
+    mixin = type("Mixin", (), {name: classmethod(method) if as_classmethod else method})
+    said = rf"overrides {name}\(\) \(in Mixin\), and nobody calls it .*: {REPLACED[name]}"
+    child = type("Child", (mixin, AsyncAPIActionHandler), {})
+    heir = type("Heir", (mixin, AsyncAPIConsumer), {})
+    for class_ in (heir, type("Grandchild", (heir,), {}), consumer(child)):
+        with pytest.raises(ConfigurationError, match=said):
+            class_.as_asgi()
+
+
+async def test_a_call_of_an_instance_may_be_overridden_by_a_consumer_alone():
+    called = []
+
+    class Calling:
+        async def __call__(self, scope, receive, send):
+            called.append(scope["type"])
+            return await super().__call__(scope, receive, send)
+
+    child = type("Child", (Calling, AsyncAPIActionHandler), {})
+    with pytest.raises(
+        ConfigurationError, match=r"Child overrides __call__\(\) .*: write a middle"
+    ):
+        consumer(child).as_asgi()
+    async with connect(type("Consumer", (Calling, Echo), {}).as_asgi()) as client:
+        assert (await client.call("echo", data=1))["data"] == 1
+    assert called == ["websocket"]
 
 
 def test_a_key_of_the_setting_that_does_not_exist_is_refused(settings):
