@@ -121,7 +121,7 @@ def _elsewhere(router: Any, url: _Url) -> Iterator[tuple[str, Offer]]:
             yield from _of_an_object(router.get_lookup_regex(each.viewset), url, each)
         elif (own := _own_path(each)) is not None:
             end = f"{own}{url.slash}{url.anchor}"
-            if url.text.endswith(f"/{end}") or url.text == f"^{end}":
+            if url.text.endswith(f"/{end}") or url.text.lstrip("^") == end:
                 yield url.home(url.text.removesuffix(end)), _moved(each, f"{own}{url.slash}")
 
 

@@ -180,6 +180,18 @@ async def test_a_router_of_paths_converts_as_in_http() -> None:
         assert (await client.call("by", route="groups/"))["status"] == 405
 
 
+@pytest.mark.parametrize("is_regex", [True, False])
+async def test_a_router_may_have_a_viewset_without_a_prefix(is_regex: bool) -> None:
+    router = SimpleRouter(use_regex_path=is_regex)
+    router.register("", GroupViewSet)
+    async with connect(consumer(path("api/", serve(router)))) as client:
+        for route in ("api/", "api/seen_path/"):
+            assert (await client.call("seen_path", route=route))["data"] == "/api/seen_path/"
+        for route, more in (("api/1/kind/", {}), ("api/1/", {}), ("api/", {"pk": 1})):
+            assert (await client.call("kind", route=route, **more))["status"] == 200
+        assert len((await client.call("list", route="api/"))["data"]) == 3
+
+
 class OwnUrls(DefaultRouter):
     def get_urls(self) -> Any:
         return super().get_urls()[:1]
