@@ -59,6 +59,8 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
     http_methods: ClassVar[Mapping[str, str | Sequence[str]]] = {}
     #: Some of DRF's classes look for it in a view.
     format_kwarg: ClassVar[str | None] = None
+    #: Whether the route may capture the key of the object; `serve` denies it for a collection.
+    route_has_key: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -101,7 +103,7 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
 
     def _lookup_value(self) -> Any:
         name = self.lookup_url_kwarg or self.lookup_field
-        if name in self.kwargs:
+        if self.route_has_key and name in self.kwargs:
             return self.kwargs[name]
         if name not in self.call.params:
             raise ValidationError("This parameter is required.", code="required", field=[name])
@@ -130,8 +132,16 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         return self.serializer_class
 
     def get_serializer_context(self) -> dict[str, Any]:
-        """Return what serializers may look at: `request`, `view` (and `handler`), `scope`."""
-        return {"request": self.request, "view": self, "handler": self, "scope": self.scope}
+        """Return what serializers may look at: DRF's `request`, `view` and `format`, and `handler`
+        and `scope`.
+        """
+        return {
+            "request": self.request,
+            "view": self,
+            "format": self.format_kwarg,
+            "handler": self,
+            "scope": self.scope,
+        }
 
     def filter_queryset(self, queryset: Any) -> Any:
         """Return a queryset as the filter backends leave it, by the query of the route."""

@@ -12,6 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.utils.datastructures import MultiValueDict
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from aaah_core import MISSING, Call
@@ -31,6 +32,7 @@ METHODS: Mapping[str, str] = {
 }
 _SCHEMES = {"ws": "http", "wss": "https"}
 _KEY = "aaah_drf.request"
+_JSON = JSONRenderer()
 
 
 def request_of(call: Call) -> CallRequest:
@@ -58,6 +60,9 @@ class CallRequest(Request):
         super().__init__(_http_request(call), authenticators=authenticators)
         self._call = call
         self._links_are_routes = False
+        # What a view sets on its request. The codec is chosen; who asks is told of JSON.
+        self.version = self.versioning_scheme = None
+        self.accepted_renderer, self.accepted_media_type = _JSON, _JSON.media_type
         # No parser: the codec has read the data, and the headers of a handshake describe no body.
         self._data = self._full_data = {} if call.data is MISSING else call.data
         self._files: MultiValueDict[str, Any] = MultiValueDict()
@@ -68,10 +73,18 @@ class CallRequest(Request):
         args, kwargs = getattr(handler, "args", ()), getattr(handler, "kwargs", {})
         self.parser_context.update(view=handler, args=args, kwargs=kwargs)
 
+    def stand_at(self, rest: str) -> None:
+        """Let the path go on: caches tell what was asked for by the path of a request."""
+        if rest:
+            for name in ("path", "path_info"):
+                before = getattr(self._request, name).removesuffix("/")
+                setattr(self._request, name, f"{before}/{rest}")
+
     def build_absolute_uri(self, location: str | None = None) -> str:
         """Return the absolute URI of a location, or of the socket, as clients reach this server."""
         if location is None and self._links_are_routes:
-            return self._call.route or ""
+            # Nothing of a route is a fragment, which would end up behind the page's number.
+            return (self._call.route or "").replace("#", "%23")
         return self._request.build_absolute_uri(location)
 
     def linking_routes(self) -> CallRequest:

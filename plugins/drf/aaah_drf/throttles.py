@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.exceptions import Throttled
-from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
+from rest_framework.throttling import BaseThrottle, ScopedRateThrottle, SimpleRateThrottle
 
 from aaah_core import Call, Check
 from aaah_drf.conf import settings
 from aaah_drf.request import request_of
 
-__all__ = ["throttle_check"]
+__all__ = ["not_counted", "throttle_check"]
 
 _KEY = "aaah_drf.throttled"
 
@@ -38,16 +39,35 @@ class _Throttles(Check):
         asked: set[Any] = call.state.setdefault(_KEY, set())
         waits: list[float | None] = []
         for throttle_class in self._throttle_classes:
-            key = throttle_class, getattr(view, "throttle_scope", None)
+            throttle = _with_own_rates(throttle_class)()
+            key = _key(throttle_class, throttle, view)
             if key in asked:
                 continue
             asked.add(key)
-            throttle = _with_own_rates(throttle_class)()
             if not throttle.allow_request(request, view):
                 waits.append(throttle.wait())
         if waits:
             raise Throttled(max((wait for wait in waits if wait is not None), default=None))
         return True
+
+
+def not_counted(call: Call, throttles: Iterable[Any], view: Any) -> list[Any]:
+    """Return those of a view's throttles that the checks of its parents have not counted.
+
+    Args:
+        call: The call.
+        throttles: What `get_throttles` of the view gives.
+        view: The view.
+    """
+    asked = call.state.get(_KEY, ())
+    return [each for each in throttles if _key(type(each), each, view) not in asked]
+
+
+def _key(throttle_class: Any, throttle: Any, view: Any) -> tuple[Any, ...]:
+    """Return what two throttles have in common that count the same, by the same rate."""
+    scoped = issubclass(throttle_class, ScopedRateThrottle)
+    scope = getattr(view, throttle.scope_attr, None) if scoped else None
+    return throttle_class, scope, getattr(throttle, "rate", None)
 
 
 def _with_own_rates(throttle_class: Any) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models.query import QuerySet, RawQuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path
@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from aaah_core import (
+    ACTION_MARK,
     Action,
     AsyncActionHandler,
     AsyncAPIActionHandler,
@@ -30,12 +31,15 @@ from aaah_core import (
     ValidationError,
 )
 from aaah_drf.request import CallRequest, request_of
+from aaah_drf.routes import Offer, offers
+from aaah_drf.throttles import not_counted
 
 __all__ = ["ViewSetHandler", "serve"]
 
-_COLLECTION = {"list": "GET", "create": "POST"}
-_DETAIL = {"retrieve": "GET", "update": "PUT", "partial_update": "PATCH", "destroy": "DELETE"}
+_COLLECTION = ("list", "create")
 _ANY = "[^/.]+"
+_VIEWS = (KeysView, ValuesView, ItemsView)
+_MANY = (list, tuple, set, frozenset, deque, QuerySet, RawQuerySet, Iterator, *_VIEWS)
 #: What `path` takes in the place of one view, as from `include`.
 Included = tuple[list[URLPattern], None, None]
 
@@ -53,12 +57,13 @@ def serve(served: Any) -> Included:
         served: A viewset class, a router of DRF's with viewsets, or a handler class.
 
     Raises:
-        ConfigurationError: It is something else.
+        ConfigurationError: It is something else, or what it restricts in HTTP cannot be told: a
+            router with a `get_urls` of its own, a viewset with an `as_view` of its own.
     """
     if isinstance(served, BaseRouter):
         return list(_router_patterns(served)), None, None
     if inspect.isclass(served) and issubclass(served, ViewSetMixin) and issubclass(served, APIView):
-        return list(_viewset_patterns(served, _basename(served), SimpleRouter())), None, None
+        return list(_router_patterns(_alone(served))), None, None
     if inspect.isclass(served) and issubclass(served, AsyncActionHandler):
         return list(_handler_patterns(served)), None, None
     raise ConfigurationError(
@@ -67,88 +72,61 @@ def serve(served: Any) -> Included:
 
 
 def _handler_patterns(handler_class: Any) -> Iterator[URLPattern]:
-    name = _lookup_name(handler_class)
+    name = getattr(handler_class, "lookup_url_kwarg", None)
+    name = name or getattr(handler_class, "lookup_field", "pk")
     value = getattr(handler_class, "lookup_value_regex", _ANY)
-    yield re_path(r"^$", handler_class.as_aaah())
-    yield re_path(rf"^(?P<{name}>{value})/$", handler_class.as_aaah())
+    # What a parent captured by the same name is not the key of an object here.
+    collection = _child(handler_class, {"route_has_key": False})
+    yield re_path(r"^$", collection.as_aaah())
+    attributes = {
+        attribute: None
+        for attribute in dir(handler_class)
+        if getattr(inspect.getattr_static(handler_class, attribute), ACTION_MARK, None)
+        in _COLLECTION
+    }
+    yield re_path(rf"^(?P<{name}>{value})/$", _child(handler_class, attributes).as_aaah())
 
 
-def _lookup_name(view_class: Any) -> str:
-    name: str = getattr(view_class, "lookup_url_kwarg", None) or ""
-    return name or str(getattr(view_class, "lookup_field", "pk"))
+def _child(handler_class: Any, namespace: Mapping[str, Any]) -> Any:
+    names = {name: getattr(handler_class, name) for name in ("__module__", "__qualname__")}
+    doc = handler_class.__doc__
+    return type(handler_class.__name__, (handler_class,), {**names, "__doc__": doc, **namespace})
 
 
 def _router_patterns(router: Any) -> Iterator[URLPattern]:
-    for prefix, viewset, basename in router.registry:
-        yield from _viewset_patterns(viewset, basename, router, prefix)
+    classes: dict[Any, Any] = {}
+    for pattern, offered in offers(router):
+        named = {
+            name: _Endpoint(classes.setdefault(each.viewset, _served_class(each.viewset)), each)
+            for name, each in offered.items()
+        }
+        if "destroy" in named:
+            named.setdefault("remove", named["destroy"])
+        if named:
+            handler_class = _handler_class(next(iter(offered.values())).viewset, named)
+            yield URLPattern(pattern.pattern, handler_class.as_aaah())
 
 
-def _viewset_patterns(
-    viewset: Any, basename: str | None, router: Any, prefix: str = ""
-) -> Iterator[URLPattern]:
-    end = router.trailing_slash
-    base = f"{prefix}/" if prefix else ""
-    own = f"{prefix}{end}" if prefix else ""
-    # As a regex, whatever the router writes: its converters only say which text a key may be.
-    lookup = SimpleRouter.get_lookup_regex(SimpleRouter(), viewset)
-    collection = _endpoints(viewset, basename, _COLLECTION, detail=False)
-    single = _endpoints(viewset, basename, _DETAIL, detail=True)
-    extras = list(_extras(viewset, basename))
-    for extra, url_path in extras:
-        if "(" not in url_path:
-            (single if extra.detail else collection)[extra.name] = extra
-    yield _pattern(rf"^{own}$", viewset, {**single, **collection})
-    for detail, start in ((False, base), (True, f"{base}{lookup}/")):
-        if detail:
-            yield _pattern(rf"^{base}{lookup}{end}$", viewset, single)
-        for url_path in dict.fromkeys(path for extra, path in extras if extra.detail is detail):
-            here = {e.name: e for e, path in extras if (e.detail, path) == (detail, url_path)}
-            yield _pattern(rf"^{start}{url_path}{end}$", viewset, here)
-
-
-def _pattern(regex: str, viewset: Any, endpoints: Mapping[str, _Endpoint]) -> Any:
-    named = dict(endpoints)
-    if "destroy" in named:
-        named.setdefault("remove", named["destroy"])
+def _handler_class(viewset: Any, endpoints: Mapping[str, _Endpoint]) -> Any:
     namespace = {
         "__module__": viewset.__module__,
         "__doc__": viewset.__doc__,
-        "viewset_actions": {name: each.action(name) for name, each in named.items()},
-        "http_methods": {name: each.methods for name, each in named.items()},
+        "viewset_actions": {name: each.action(name) for name, each in endpoints.items()},
+        "http_methods": {name: each.offer.methods for name, each in endpoints.items()},
     }
-    handler_class: Any = type(viewset.__name__, (ViewSetHandler,), namespace)
-    return re_path(regex, handler_class.as_aaah())
+    return type(viewset.__name__, (ViewSetHandler,), namespace)
 
 
-def _endpoints(
-    viewset: Any, basename: str | None, methods: Mapping[str, str], *, detail: bool
-) -> dict[str, _Endpoint]:
-    served = _served_class(viewset)
-    options = {"basename": basename, "detail": detail, "suffix": "Instance" if detail else "List"}
-    return {
-        name: _Endpoint(served, name, (method,), options, detail)
-        for name, method in methods.items()
-        if hasattr(viewset, name) and method.lower() in viewset.http_method_names
-    }
+def _alone(viewset: Any) -> SimpleRouter:
+    router = SimpleRouter()
+    router.register("", viewset, _basename(viewset))
+    return router
 
 
-def _extras(viewset: Any, basename: str | None) -> Iterator[tuple[_Endpoint, str]]:
-    """Give every `@action` with its path: each method it maps is an action by its own name."""
-    served = _served_class(viewset)
-    for method in viewset.get_extra_actions():
-        by_name: dict[str, list[str]] = {}
-        for http_method, name in method.mapping.items():
-            if http_method in viewset.http_method_names:
-                by_name.setdefault(name, []).append(http_method.upper())
-        options = {"basename": basename, "detail": method.detail, **method.kwargs}
-        for name, http_methods in by_name.items():
-            endpoint = _Endpoint(served, name, tuple(http_methods), options, method.detail)
-            yield endpoint, method.url_path
-
-
-def _basename(viewset: Any) -> str | None:
+def _basename(viewset: Any) -> str:
     queryset = getattr(viewset, "queryset", None)
-    return None if queryset is None else queryset.model._meta.object_name.lower()
+    named: Any = viewset.__name__ if queryset is None else queryset.model._meta.object_name
+    return str(named).lower()
 
 
 class ViewSetHandler(AsyncAPIActionHandler):
@@ -170,15 +148,12 @@ class _Endpoint:
     """One action of a viewset."""
 
     view_class: Any
-    name: str
-    methods: tuple[str, ...]
-    options: Mapping[str, Any]
-    detail: bool
+    offer: Offer
 
     def action(self, name: str) -> Action:
-        method = getattr(self.view_class, self.name)
+        method = getattr(self.view_class, self.offer.name)
         doc, _, _ = inspect.cleandoc(method.__doc__ or "").partition("\n\n")
-        writes = any(each not in SAFE_METHODS for each in self.methods)
+        writes = any(each not in SAFE_METHODS for each in self.offer.methods)
         return Action(name, self.run, " ".join(doc.split()), writes=writes, sync=True)
 
     def run(self, handler: Any, call: Call) -> Any:
@@ -191,33 +166,41 @@ class _Endpoint:
         return run(handler, call)
 
     def _run(self, handler: Any, call: Call) -> Any:
-        kwargs = {**handler.kwargs, **self._lookup(handler, call)}
-        view = self.view_class(**self.options)
+        text, key = self._key(call)
+        kwargs = {**handler.kwargs, **key}
+        view = self.view_class(**self.offer.options)
         request = request_of(call)
+        request.stand_at(f"{text}{self.offer.rest}")
         method = str(request.method).lower()
         view.aaah_handler, view.aaah_request = handler, request
         # What `as_view` of a viewset does, with the one method that this call stands for.
-        view.action_map = {method: self.name}
-        setattr(view, method, getattr(view, self.name))
+        view.action_map = {method: self.offer.name}
+        setattr(view, method, getattr(view, self.offer.name))
         view.request, view.args, view.kwargs = request._request, handler.args, kwargs
         return _reply(view.dispatch(request._request, *handler.args, **kwargs))
 
-    def _lookup(self, handler: Any, call: Call) -> dict[str, str]:
-        """Return the key of the object, where it came in the message and not in the route."""
-        if not self.detail:
-            return {}
-        name = _lookup_name(self.view_class)
-        if name in handler.kwargs:
-            return {}
+    def _key(self, call: Call) -> tuple[str, dict[str, Any]]:
+        """Return the key of the object, as text and as the route captures it, where it came in the
+        message: what a parent captured by the same name is the key of something else.
+        """
+        pattern = self.offer.key
+        if pattern is None:
+            return "", {}
+        (name,) = pattern.regex.groupindex
         if name not in call.params:
             raise ValidationError("This parameter is required.", code="required", field=[name])
         value = call.params[name]
         if isinstance(value, bool) or not isinstance(value, (int, str)):
             raise Http404
         # What no URL could have brought, no message may bring.
-        if not re.fullmatch(getattr(self.view_class, "lookup_value_regex", _ANY), str(value)):
+        if not (found := pattern.regex.fullmatch(str(value))):
             raise Http404
-        return {name: str(value)}
+        try:
+            converter = pattern.converters.get(name)
+            key = converter.to_python(found[name]) if converter else found[name]
+        except ValueError:
+            raise Http404 from None
+        return str(value), {name: key}
 
 
 def _served_class(viewset: Any) -> Any:
@@ -238,6 +221,10 @@ class _Front:
     def check_object_permissions(self, request: Any, obj: Any) -> None:
         self.aaah_handler.check_object_permissions(obj)  # the parents' checks
         super().check_object_permissions(request, obj)  # type: ignore[misc]  # the viewset's
+
+    def get_throttles(self) -> Any:
+        throttles = super().get_throttles()  # type: ignore[misc]  # the viewset's
+        return not_counted(self.aaah_handler.call, throttles, self)
 
     def paginate_queryset(self, queryset: Any) -> Any:
         request = self.request
@@ -277,12 +264,12 @@ def _reply(response: Any) -> Any:
 
 
 def _evaluated(data: Any) -> Any:
-    """Read what would ask the database while it is encoded, which no event loop may."""
-    if isinstance(data, QuerySet):
-        return [*data]
-    if type(data) is dict:
+    """Read what would ask the database while it is encoded, which no event loop may, and make lists
+    of what DRF's encoder makes lists of.
+    """
+    if isinstance(data, Mapping):
         return {key: _evaluated(value) for key, value in data.items()}
-    if type(data) is list:
+    if isinstance(data, _MANY):
         return [_evaluated(value) for value in data]
     return data
 

@@ -99,7 +99,7 @@ async def test_the_object_is_the_one_that_the_route_names(group: Group) -> None:
 async def test_serializers_know_the_request_the_handler_and_the_scope(group: Group) -> None:
     async with connect(Groups.as_asgi()) as client:
         answer = await client.call("look", route=f"groups/{group.pk}/")
-    assert answer["data"]["context_keys"] == ["handler", "request", "scope", "view"]
+    assert answer["data"]["context_keys"] == ["format", "handler", "request", "scope", "view"]
 
 
 async def test_the_message_names_the_object_where_the_route_does_not(group: Group) -> None:

@@ -284,3 +284,24 @@ async def test_a_list_is_read_anew_for_each_call() -> None:
         before = names(await client.call("list"))
         await run_sync(Group.objects.create, name="henry")
         assert names(await client.call("list")) == [*before, "henry"]
+
+
+class OnePage(PageNumberPagination):
+    page_size = 3
+
+
+async def test_a_number_sign_in_the_query_stays_in_the_query_of_the_links() -> None:
+    class Listed(Base):
+        pagination_class = OnePage
+
+    class Above(AsyncAPIConsumer):
+        routepatterns = (path("p/", Listed.as_aaah()),)
+
+    seen: list[str] = []
+    route = "p/?a=x#page=1"
+    async with connect(Above.as_asgi()) as client:
+        while route and len(seen) < len(NAMES):
+            data = (await client.call("list", route=route))["data"]
+            seen += [each["name"] for each in data["results"]]
+            route = data["next"]
+    assert seen == NAMES

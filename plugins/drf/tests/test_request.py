@@ -57,6 +57,13 @@ def test_a_call_without_data_gives_a_request_without_data() -> None:
     assert request(data=None).data is None
 
 
+def test_a_request_has_what_a_view_would_have_set() -> None:
+    got = request()
+    assert (got.version, got.versioning_scheme) == (None, None)
+    assert got.accepted_renderer.format == "json"
+    assert got.accepted_media_type == "application/json"
+
+
 def test_the_user_is_the_connections() -> None:
     emma = User(username="emma")
     got = request(scope={"user": emma, "auth": "a token"})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -185,6 +186,37 @@ async def test_what_a_viewset_returns_that_no_serializer_made_is_answered_too() 
         assert (await client.call("raw", route="groups/"))["data"] == {"raw": True}
 
 
+class Values(viewsets.ViewSet):
+    @action(detail=False)
+    def values(self, request: Any) -> Response:
+        names = Group.objects.order_by("pk").values_list("name", flat=True)
+        return Response(
+            OrderedDict(
+                generator=(number for number in (1, 2)),
+                view={1: "a"}.values(),
+                inside=(names, [names.iterator()]),
+                subclass=SerializedList([names]),
+            )
+        )
+
+
+class SerializedList(list[Any]):
+    pass
+
+
+async def test_what_drf_encodes_as_a_list_is_a_list() -> None:
+    three = ["anna", "boris", "secret"]
+    async with connect(consumer(path("v/", serve(Values)))) as client:
+        answer = await client.call("values", route="v/")
+    assert answer["status"] == 200
+    assert answer["data"] == {
+        "generator": [1, 2],
+        "view": ["a"],
+        "inside": [three, [three]],
+        "subclass": [three],
+    }
+
+
 async def test_the_permissions_are_the_viewsets_and_the_user_is_the_sockets() -> None:
     refused = "Authentication credentials were not provided."
     for user in (AnonymousUser(), AnonymousUser, None):
@@ -260,6 +292,44 @@ async def test_the_throttles_are_the_viewsets() -> None:
         answer = await client.call("retrieve", route="g/1/")
     assert answer["status"] == 429
     assert answer["errors"][0]["retry_after"] > 80_000
+
+
+class Four(UserRateThrottle):
+    rate = "4/day"
+
+
+class Throttled(GroupViewSet):
+    throttle_classes = [Four]
+
+
+class ThrottledHandler(GenericAsyncAPIActionHandler):
+    throttle_classes = (Four,)
+    throttle_scope = "of no concern to a throttle that is not scoped"
+
+    @async_action
+    def list(self) -> list[int]:
+        return []
+
+
+@pytest.mark.parametrize("served", [Throttled, ThrottledHandler])
+async def test_one_call_counts_once_though_a_parent_has_the_same_throttle(served: Any) -> None:
+    application = consumer(path("g/", serve(served)), throttle_classes=(Four,))
+    async with connect(application, user=EMMA) as client:
+        found = [(await client.call("list", route="g/"))["status"] for _ in range(5)]
+    assert found == [200, 200, 200, 200, 429]
+
+
+class Stricter(GroupViewSet):
+    def get_throttles(self) -> Any:
+        throttle = Four()
+        throttle.num_requests, throttle.rate = 1, "1/day"
+        return [throttle]
+
+
+async def test_a_viewset_may_be_stricter_with_the_throttle_of_its_parent() -> None:
+    application = consumer(path("g/", serve(Stricter)), throttle_classes=(Four,))
+    async with connect(application, user=EMMA) as client:
+        assert (await client.call("list", route="g/"))["status"] == 429
 
 
 class Unthrottled(Watched):
