@@ -170,6 +170,7 @@ def test_a_plugin_is_refused_with_distribution_entry_point_cause_and_remedy(inst
     message = refusal()
     for part in ["aaah-moth 1.5", f"moth = {module}", *says]:
         assert part in message
+    assert not any(end in message for end in ("?.", ".."))
     moth = registries.build().plugins["moth"]
     assert moth.state == "broken"
     assert moth.error in message
@@ -386,6 +387,8 @@ def test_a_name_that_is_no_name_is_refused_like_any_other():
 def test_a_wrong_setting_is_refused_and_plugins_are_listed_all_the_same(value, says):
     with override_settings(AAAH=value):
         assert says in refusal()
+        [problem] = registries.current().problems()  # for the system check
+        assert says in problem
         assert set(DEFAULTS) <= set(registries.current().plugins)
 
 
