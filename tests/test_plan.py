@@ -145,11 +145,15 @@ async def test_an_answer_of_none_leaves_nothing_behind():
 
 
 def test_the_plan_remembers_who_answered_what():
-    Root.as_asgi()
-    answers = {(each.hook, each.subject): each.plugin.name for each in consumer_plan(Root).answers}
+    class Guarded(Root):
+        permission_classes = (IsAuthenticated,)
+
+    found = consumer_plan(Guarded).answers
+    answers = {(each.hook, each.subject): each.plugin.name for each in found}
+    assert answers["aaah_permission_check", "IsAuthenticated"] == "permissions"
     assert answers["aaah_codecs", "json"] == "json"
     assert answers["aaah_request_parser", "aaah"] == "wire"
-    assert answers["aaah_route_resolver", "Root"] == "routes"
+    assert answers["aaah_route_resolver", Guarded.__qualname__] == "routes"
     assert answers["aaah_actions", "hello"].startswith("plugin_")
 
 
