@@ -158,6 +158,7 @@ def postgres() -> Iterator[dict[str, Any]]:
         database = server.__enter__()
     except NotStarted as error:
         missing.append(str(error))
+        # Not everybody has it; the end of the run names what was not tested for want of it.
         pytest.skip(f"no PostgreSQL: {error}")
     try:
         yield database
