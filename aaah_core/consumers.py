@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
@@ -15,6 +14,7 @@ from aaah_core.connection import Connection
 from aaah_core.errors import ConfigurationError
 from aaah_core.handlers import AsyncAPIActionHandler
 from aaah_core.interfaces import ACTION_MARK
+from aaah_core.messages import current_call
 from aaah_core.plan import ConsumerPlan, consumer_plan
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from aaah_core.messages import Call
 
 __all__ = ["AsyncAPIConsumer"]
-
-#: The call that the consumer itself runs, in this task or thread.
-_call: ContextVar[Call] = ContextVar("call")
 
 #: What Channels' consumers override, and what stands in its place here.
 _REPLACED = {
@@ -122,11 +119,11 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         Raises:
             LookupError: None has run yet.
         """
-        return _call.get()
+        return current_call.get()
 
     @call.setter
     def call(self, call: Call) -> None:
-        _call.set(call)
+        current_call.set(call)
 
     @property
     def channel_name(self) -> str:  # type: ignore[override]  # nobody sets it: it is made when read

@@ -25,7 +25,7 @@ from aaah_core.errors import (
     TooLarge,
 )
 from aaah_core.interfaces import Action, CallNext, Codec, Match, Middleware
-from aaah_core.messages import Call, Reply
+from aaah_core.messages import Call, Reply, current_call
 from aaah_core.replies import bug, to_reply
 from aaah_core.running import current_running
 from aaah_core.workers import close_old_async_connections, run_sync
@@ -78,7 +78,7 @@ async def respond(plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Call 
 def _begin(call: Call, consumer: AsyncAPIConsumer) -> None:
     call.scope = consumer.scope
     call.consumer = call.handler = consumer
-    consumer.call = call
+    current_call.set(call)
 
 
 async def _reject(plan: ConsumerPlan, call: Call, error: BaseException) -> Reply:
@@ -107,15 +107,17 @@ async def find(plan: Plan, call: Call) -> tuple[Plan, AsyncActionHandler]:
         NotFound: The route matches nothing.
         TooLarge: The route, or the number of parameters, is over its bound.
     """
-    route = call.route or ""
-    if len(route) > plan.limits.route_length:
-        raise TooLarge("The route is too long.", field=["route"])
-    if len(call.params) > plan.limits.parameters:
-        raise TooLarge("There are too many parameters.")
-    rest = route.partition("?")[0]
+    rest = _bounded(plan, call)
     handler: AsyncActionHandler = call.consumer
     while rest:
-        match = await _match(plan, rest, call)
+        for resolver in plan.resolvers:
+            match = resolver(rest, call)
+            if match is not None and not isinstance(match, Match):
+                match = await match
+            if match is not None:
+                break
+        else:
+            raise NotFound("The route leads nowhere.", field=["route"])
         if match.handler_class is plan.handler_class:
             break
         plan = plan.child(match.handler_class)
@@ -124,16 +126,14 @@ async def find(plan: Plan, call: Call) -> tuple[Plan, AsyncActionHandler]:
     return plan, handler
 
 
-async def _match(plan: Plan, route: str, call: Call) -> Match:
-    for resolver in plan.resolvers:
-        match = resolver(route, call)
-        if match is None:
-            continue
-        if not isinstance(match, Match):
-            match = await match
-        if match is not None:
-            return match
-    raise NotFound("The route leads nowhere.", field=["route"])
+def _bounded(plan: Plan, call: Call) -> str:
+    """Return the route of a call, without its query."""
+    route, limits = call.route or "", plan.limits
+    if len(route) > limits.route_length:
+        raise TooLarge("The route is too long.", field=["route"])
+    if len(call.params) > limits.parameters:
+        raise TooLarge("There are too many parameters.")
+    return route.partition("?")[0]
 
 
 def _enter(plan: Plan, call: Call, parent: AsyncActionHandler, match: Match) -> AsyncActionHandler:

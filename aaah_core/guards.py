@@ -47,7 +47,7 @@ class Guard:
         """Ask those that are async."""
         try:
             for up, moment in self.awaited:
-                call.handler = _ancestor(handler, up)
+                call.handler = _ancestor(handler, up) if up else handler
                 if not await moment.ask(call, *arguments):
                     return False
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -67,6 +68,10 @@ class Call:
     def user(self) -> Any:
         """`scope["user"]`, or None without an authentication middleware."""
         return self.scope.get("user")
+
+
+#: The call that the consumer itself runs, in this task or thread.
+current_call: ContextVar[Call] = ContextVar("current_call")
 
 
 @dataclass(slots=True, eq=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, iscoroutinefunction
 
 from aaah_core.interfaces import Check, Composition
 from aaah_core.workers import run_sync
@@ -49,7 +49,7 @@ def _own(check: Check, name: Name) -> Moment | None:
     method = getattr(check, name)
     if getattr(method, "__func__", None) is getattr(Check, name):
         return None
-    if inspect.iscoroutinefunction(method):
+    if iscoroutinefunction(method):
         return Moment(method, awaited=True)
     return Moment(_settled(method), awaited=False)
 

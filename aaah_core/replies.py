@@ -15,6 +15,10 @@ __all__ = ["bug", "to_reply"]
 logger = logging.getLogger("aaah")
 
 
+#: What says nothing of a status, and need not be looked at.
+_PLAIN = frozenset({dict, list, str, int, float, bool})
+
+
 def to_reply(result: Any) -> Reply:
     """Return what an action returned as a reply.
 
@@ -22,6 +26,8 @@ def to_reply(result: Any) -> Reply:
     object with `data` and `status_code` (a DRF `Response`) is taken as it is; anything else is data
     with 200.
     """
+    if type(result) in _PLAIN:
+        return Reply(result)
     if isinstance(result, Reply):
         return result
     if result is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -71,7 +71,22 @@ def _shorter(key: str) -> Iterator[str]:
 #: What a regular expression has, and what it matches has not.
 ANCHOR = re.compile(r"\^|\$|\\A|\\Z")
 #: A pattern of Django's, and the values that are given with it.
-Step: TypeAlias = tuple[Any, dict[str, Any]]
+Given: TypeAlias = tuple[Any, dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Step:
+    """One pattern on the way to a handler."""
+
+    #: Matches from the start of a route; the last step of a way to its end, too.
+    matches: Callable[[str], re.Match[str] | None]
+    converters: tuple[tuple[str, Callable[[str], Any]], ...]
+    #: The values that are given with it.
+    extra: dict[str, Any]
+    #: Whether a group may match without capturing anything.
+    optional: bool
+    #: Whether what it captures without a name counts.
+    unnamed: bool
 
 
 @dataclass(slots=True)
@@ -80,37 +95,35 @@ class Leaf:
 
     text: str
     key: str
-    #: What matches a pattern, its converters, the values that are given with it, and whether what
-    #: it captures without a name counts.
-    steps: tuple[tuple[Any, dict[str, Any], dict[str, Any], bool], ...]
+    steps: tuple[Step, ...]
     handler_class: type[Any]
 
     def match(self, route: str) -> Match | None:
         args: tuple[Any, ...] = ()
         kwargs: dict[str, Any] = {}
-        for matches, converters, extra, unnamed in self.steps:
-            if (found := matches(route)) is None:
+        for step in self.steps:
+            if (found := step.matches(route)) is None:
                 return None
-            route = route[found.end() :]
+            values: dict[str, Any] = found.groupdict()
             try:
-                values = {
-                    name: converters[name].to_python(value) if name in converters else value
-                    for name, value in found.groupdict().items()
-                    if value is not None
-                }
+                for name, convert in step.converters:
+                    values[name] = convert(values[name])
             except ValueError:
                 return None
-            values.update(extra)
+            if step.optional:
+                values = {name: value for name, value in values.items() if value is not None}
+            values.update(step.extra)
             if values:
-                kwargs.update(values)
+                kwargs = {**kwargs, **values} if kwargs else values
                 args = ()  # as in Django: names drop what was captured before without one
-            if unnamed:
+            if step.unnamed:
                 args += found.groups()
+            route = route[found.end() :]
         return Match(self.handler_class, args, kwargs, route)
 
 
 def _leaves(
-    owner: type[Any], entries: Sequence[Any], above: tuple[Step, ...] = ()
+    owner: type[Any], entries: Sequence[Any], above: tuple[Given, ...] = ()
 ) -> Iterator[Leaf]:
     for entry in entries:
         if hasattr(entry, "url_patterns"):  # an include()
@@ -131,18 +144,18 @@ def _leaves(
         yield _leaf((*above, (entry.pattern, entry.default_args)), handler_class)
 
 
-def _leaf(patterns: tuple[Step, ...], handler_class: type[Any]) -> Leaf:
+def _leaf(patterns: tuple[Given, ...], handler_class: type[Any]) -> Leaf:
     *prefixes, (last, extra) = patterns
     steps = [
         # As in Django: values that an include() is given drop what it captured without a name.
-        (prefix.regex.match, prefix.converters, more, not (prefix.regex.groupindex or more))
+        _step(prefix, prefix.regex.match, more, not (prefix.regex.groupindex or more))
         for prefix, more in prefixes
     ]
     if handler_class.routepatterns:
         last = type(last)(str(last), is_endpoint=False)
     regex = last.regex
     matches = regex.match if handler_class.routepatterns else regex.fullmatch
-    steps.append((matches, last.converters, extra, not regex.groupindex))
+    steps.append(_step(last, matches, extra, not regex.groupindex))
     key, whole = "", True
     for pattern, _ in patterns:
         if whole:
@@ -152,6 +165,14 @@ def _leaf(patterns: tuple[Step, ...], handler_class: type[Any]) -> Leaf:
         key = key[: key.rfind("/") + 1]
     text = "".join(str(pattern) for pattern, _ in patterns)
     return Leaf(text, key, tuple(steps), handler_class)
+
+
+def _step(pattern: Any, matches: Any, extra: dict[str, Any], unnamed: bool) -> Step:
+    from django.urls.resolvers import RoutePattern
+
+    converters = tuple((name, each.to_python) for name, each in pattern.converters.items())
+    optional = not isinstance(pattern, RoutePattern)
+    return Step(matches, converters, extra, optional, unnamed)
 
 
 #: A run of characters that stand for themselves, with no quantifier behind the last.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
+
+from asgiref.sync import markcoroutinefunction
 
 from aaah_core.hookspecs import hookimpl
 from aaah_core.interfaces import Check, Composition, Scope
@@ -41,39 +43,42 @@ def _overrides(permission: BasePermission, method: str) -> bool:
     return own is not getattr(BasePermission, method)
 
 
-def _moment(permission: BasePermission, name: str, arguments: Callable[..., Any]) -> Any:
+def _moment(permission: BasePermission, name: str, ask: Callable[..., Any]) -> Any:
     """Return a method of a check that asks a method of the permission, async if that one is."""
     method = getattr(permission, name)
     places = len(inspect.signature(getattr(BasePermission, name)).parameters) - 2
     by_place = {"self", *list(inspect.signature(method).parameters)[:places]}
 
-    def ask(check: Check, *asked: Any) -> Any:
-        *positional, kwargs = arguments(*asked)
-        if not by_place.isdisjoint(kwargs):  # a value of the route has the name of one of them
-            kwargs = {key: value for key, value in kwargs.items() if key not in by_place}
-        return method(*positional, **kwargs)
+    def captured(handler: Any) -> Mapping[str, Any]:
+        kwargs: Mapping[str, Any] = handler.kwargs
+        if by_place.isdisjoint(kwargs):
+            return kwargs
+        return {key: value for key, value in kwargs.items() if key not in by_place}
 
-    async def awaited(check: Check, *asked: Any) -> bool:
-        return bool(await ask(check, *asked))
+    def asked(check: Check, *arguments: Any) -> Any:
+        return ask(method, captured, *arguments)
 
-    return awaited if inspect.iscoroutinefunction(method) else ask
-
-
-def _connect(scope: Scope, consumer: Any) -> tuple[Any, ...]:
-    return scope, consumer, {}
+    # It returns the method's own coroutine: one of ours around it would cost each call 0.1 µs.
+    return markcoroutinefunction(asked) if inspect.iscoroutinefunction(method) else asked
 
 
-def _call(call: Call) -> tuple[Any, ...]:
-    return call.scope, call.handler, call.action, call.handler.kwargs
+def _connect(method: Any, captured: Any, scope: Scope, consumer: Any) -> Any:
+    return method(scope, consumer)
 
 
-def _object(call: Call, obj: Any) -> tuple[Any, ...]:
-    return call.scope, call.handler, call.action, obj, call.handler.kwargs
+def _call(method: Any, captured: Any, call: Call) -> Any:
+    handler = call.handler
+    return method(call.scope, handler, call.action, **captured(handler))
 
 
-def _broadcast(subscription: Call, event: Event) -> tuple[Any, ...]:
-    return subscription.scope, subscription.handler, subscription.action, {}
+def _object(method: Any, captured: Any, call: Call, obj: Any) -> Any:
+    handler = call.handler
+    return method(call.scope, handler, call.action, obj, **captured(handler))
 
 
-def _event(subscription: Call, event: Event) -> tuple[Any, ...]:
-    return subscription.scope, subscription.handler, event, {}
+def _broadcast(method: Any, captured: Any, subscription: Call, event: Event) -> Any:
+    return method(subscription.scope, subscription.handler, subscription.action)
+
+
+def _event(method: Any, captured: Any, subscription: Call, event: Event) -> Any:
+    return method(subscription.scope, subscription.handler, event)

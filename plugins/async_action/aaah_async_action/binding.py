@@ -36,8 +36,8 @@ class Parameter:
     default: Any
     #: Whether a capture without a name may fill it.
     takes_capture: bool
-    #: Reads what the call brought; `MISSING` for nothing.
-    sent: Callable[[Call], Any]
+    #: Reads what the call brought; `MISSING` for nothing. None reads the payload's key of its name.
+    sent: Callable[[Call], Any] | None
     from_route: Callable[[Any], Any]
     from_payload: Callable[[Any], Any]
 
@@ -55,7 +55,7 @@ class Parameter:
         name = self.name
         if name in route and name != "action":
             return self.from_route(route[name])
-        value = self.sent(call)
+        value = call.params.get(name, MISSING) if self.sent is None else self.sent(call)
         if value is not MISSING:
             return self.from_payload(value)
         if self.default is not _EMPTY:
@@ -73,6 +73,8 @@ class Binding:
     takes_kwargs: bool
     #: What `**kwargs` never holds.
     names: frozenset[str]
+    #: Whether all it has are positional parameters.
+    is_plain: bool
     #: JSON Schema.
     params: Mapping[str, Any]
     #: JSON Schema.
@@ -90,6 +92,8 @@ class Binding:
             ValidationError: A parameter is missing or of the wrong type.
         """
         route, captured = handler.kwargs, handler.args
+        if self.is_plain and not captured:
+            return [each.value(route, call) for each in self.positional], {}
         args = []
         for each in self.positional:
             if captured and each.takes_capture and each.name not in route:
@@ -127,12 +131,14 @@ def compile_binding(function: Callable[..., Any], where: str) -> Binding:
     built = {each.name: _parameter(each, types[each.name]) for each in named}
     shown = [each for each in named if each.name not in _NOT_IN_SCHEMA]
     kinds = {each.kind for each in every}
+    is_plain = kinds <= set(_POSITIONAL)
     return Binding(
         positional=tuple(built[each.name] for each in named if each.kind in _POSITIONAL),
         keyword_only=tuple(built[each.name] for each in named if each.kind not in _POSITIONAL),
         takes_args=inspect.Parameter.VAR_POSITIONAL in kinds,
         takes_kwargs=inspect.Parameter.VAR_KEYWORD in kinds,
         names=frozenset({every[0].name, *built}),
+        is_plain=is_plain,
         params=params_schema(
             {each.name: types[each.name] for each in shown},
             [each.name for each in shown if each.default is _EMPTY],
@@ -155,16 +161,14 @@ def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
         name,
         parameter.default,
         takes_capture=name not in _RESERVED and name not in _FROM_THE_CALL,
-        sent=_FROM_THE_CALL.get(name) or _sent(name),
+        sent=_nothing if name in _RESERVED else _FROM_THE_CALL.get(name),
         from_route=from_route,
         from_payload=from_payload,
     )
 
 
-def _sent(name: str) -> Callable[[Call], Any]:
-    if name in _RESERVED:
-        return lambda call: MISSING
-    return lambda call: call.params.get(name, MISSING)
+def _nothing(call: Call) -> Any:
+    return MISSING
 
 
 def _parameter_type(function: Callable[..., Any], parameter: inspect.Parameter, where: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -16,6 +17,7 @@ __all__ = ["as_key", "as_sent", "converter"]
 _PLACE = re.compile(r"(.*) - at (?:`key` in )?`\$([^`]*)`", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*)`")
+_SIMPLE: frozenset[Any] = frozenset({str, int, float, bool, NoneType})
 # What follows these words is what the client sent.
 _ECHO = re.compile(
     r"(Invalid enum value|Invalid value|Object contains unknown field) .*", re.DOTALL
@@ -32,8 +34,11 @@ def converter(name: str, annotation: Any, *, strict: bool) -> Callable[[Any], An
     """
     # A struct, because msgspec compiles it once, and puts the name before the path of an error.
     holder: Any = msgspec.defstruct("Parameter", [("value", annotation)], rename={"value": name})
+    ready = _unchanged(annotation, strict)
 
     def convert(value: Any) -> Any:
+        if type(value) in ready:
+            return value
         try:
             return msgspec.convert({name: value}, holder, strict=strict, str_keys=True).value
         except msgspec.ValidationError as error:
@@ -42,6 +47,13 @@ def converter(name: str, annotation: Any, *, strict: bool) -> Callable[[Any], An
             raise ValidationError(field=[name]) from error
 
     return convert
+
+
+def _unchanged(annotation: Any, strict: bool) -> frozenset[Any]:
+    """Return the types whose values are what they are to be; in a union text may be a number."""
+    union = strict and get_origin(annotation) in (Union, UnionType)
+    members = get_args(annotation) if union else (annotation,)
+    return frozenset(each for each in members if isinstance(each, type)) & _SIMPLE
 
 
 def as_sent(value: Any) -> Any:

@@ -124,10 +124,7 @@ def _action(handler_class: type[Any], mark: Marked, where: str) -> Action:
     binding = compile_binding(function, where)
     _require_fillable(handler_class, binding, where)
     sync = not inspect.iscoroutinefunction(function)
-    if sync:
-        run = _runner(_in_transactions(function, mark.method), binding)
-    else:
-        run = _async_runner(function, binding)
+    run = _runner(_in_transactions(function, mark.method) if sync else function, binding)
     if options.mode == "broadcast":
         run = broadcasting_sync(run, options) if sync else broadcasting(run, options)
     return Action(
@@ -152,17 +149,11 @@ def _require_fillable(handler_class: type[Any], binding: Binding, where: str) ->
 
 
 def _runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:
+    """Return what fills in the arguments; of an async action it returns the coroutine."""
+
     def run(handler: Any, call: Call) -> Any:
         args, kwargs = binding.arguments(handler, call)
         return function(handler, *args, **kwargs)
-
-    return run
-
-
-def _async_runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:
-    async def run(handler: Any, call: Call) -> Any:
-        args, kwargs = binding.arguments(handler, call)
-        return await function(handler, *args, **kwargs)
 
     return run
 
