@@ -29,6 +29,7 @@ class Calls:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._now = asyncio.get_running_loop().time
         self._limits = connection.plan.limits
         self._concurrency = type(connection.consumer).concurrency
         self._inbox = Inbox(connection.transport.receive, self._limits, self._left, self._overflow)
@@ -87,15 +88,23 @@ class Calls:
 
     async def _take(self, message: Message, running: Running) -> None:
         """Answer one frame; whatever goes wrong, the connection lives."""
-        transport = self._connection.transport
+        connection = self._connection
+        transport, turns = connection.transport, connection.turns
         self._overflows = 0
         self._worked = True
-        running.start(_now(), self._limits.deadline)
+        running.start(self._now(), self._limits.deadline)
         try:
-            frame = await self._answer(message, running)
+            request = self._read(message)
+            if turns.taken:
+                request = await self._wait(request, running)
+            turns.begin()
+            try:
+                payload = await exchange.respond(connection, request)
+            finally:
+                turns.end()
             running.until = math.inf  # what follows has bounds of its own
-            if frame is not None:
-                await transport.send_frame(frame)
+            if payload is not None:
+                await transport.send_frame(exchange.encode(connection, request, payload))
             if self._unreadable > self._limits.bad_messages:
                 await transport.close(CloseCode.RUBBISH)
             if running.threads:
@@ -123,21 +132,16 @@ class Calls:
         if running.reason != "left" or running.cancelled_by_others:
             raise asyncio.CancelledError
 
-    async def _answer(self, message: Message, running: Running) -> str | bytes | None:
-        connection = self._connection
-        request = self._read(message)
+    async def _wait(self, request: exchange.Request, running: Running) -> exchange.Request:
+        """Wait for the events that came before; a request whose time is up by then never begins."""
         try:
-            await connection.turns.begin()
+            await self._connection.turns.wait()
         except asyncio.CancelledError:
             running.settle()
             if running.reason != "deadline" or running.cancelled_by_others:
                 raise
-            # It waited for an event method, and never began.
-            return await exchange.answer(connection, exchange.refused(request, Busy))
-        try:
-            return await exchange.answer(connection, request)
-        finally:
-            connection.turns.end()
+            return exchange.refused(request, Busy)
+        return request
 
     def _read(self, message: Message) -> exchange.Request:
         request = exchange.read(self._connection.plan, self._connection.codec, message)
@@ -153,10 +157,11 @@ class Calls:
         before = current_running.set(Running(current_task()))  # it is no part of the call that runs
         try:
             request = exchange.refused(self._read(message), Busy)
-            frame = await exchange.answer(self._connection, request)
+            payload = await exchange.respond(self._connection, request)
         finally:
             current_running.reset(before)
-        if frame is not None:
+        if payload is not None:
+            frame = exchange.encode(self._connection, request, payload)
             await self._connection.transport.send_frame(frame)
 
     def _left(self, message: Message) -> None:
@@ -166,7 +171,7 @@ class Calls:
         """End what the connection's own task waits for: the client is gone, or given up."""
         if self._serving:
             if self._main.since is None:
-                self._main.start(_now(), math.inf)
+                self._main.start(self._now(), math.inf)
             self._main.cancel("left")
 
     def look(self, now: float) -> bool:
@@ -192,7 +197,3 @@ class Calls:
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks))
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

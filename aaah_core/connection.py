@@ -94,7 +94,7 @@ class Connection:
         return True
 
     async def _connect(self) -> None:
-        await self.turns.begin()
+        self.turns.begin()
         try:
             async with asyncio.timeout(self.plan.limits.deadline):
                 await self.layer.open()

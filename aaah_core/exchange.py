@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from aaah_core.interfaces import Codec
     from aaah_core.plan import ConsumerPlan
 
-__all__ = ["Request", "answer", "read", "refused"]
+__all__ = ["Request", "encode", "read", "refused", "respond"]
 
 #: A call, a batch, or what was wrong with the frame.
 Request: TypeAlias = "Call | Exception | list[Call | RequestError]"
@@ -35,36 +36,29 @@ def read(plan: ConsumerPlan, codec: Codec, message: Message) -> Request:
         return error
 
 
-async def answer(connection: Connection, request: Request) -> str | bytes | None:
-    """Run a request and return the frame of its reply; None where there is none to send."""
+def respond(connection: Connection, request: Request) -> Awaitable[Any]:
+    """Run a request; what is awaited is the payload of its reply, None if there is none to send."""
     if isinstance(request, list):
-        return await _answer_batch(connection, request)
-    payload = await dispatch.respond(connection.plan, connection.consumer, request)
-    return None if payload is None else _encode(connection, request, payload)
+        return _respond_to_all(connection, request)
+    return dispatch.respond(connection.plan, connection.consumer, request)
 
 
-async def _answer_batch(
-    connection: Connection, batch: list[Call | RequestError]
-) -> str | bytes | None:
-    answered: list[tuple[Call | RequestError, Any]] = []
+async def _respond_to_all(connection: Connection, batch: list[Call | RequestError]) -> Any:
+    answered: list[Any] = []
     for request in batch:
         now = asyncio.get_running_loop().time()
         current_running.get().renew(now, connection.plan.limits.deadline)
         payload = await dispatch.respond(connection.plan, connection.consumer, request)
         if payload is not None:
-            answered.append((request, payload))
-    if not answered:
-        return None
-    try:
-        return connection.codec.encode([payload for _, payload in answered])
-    except Exception:  # noqa: BLE001 - one reply that cannot be carried must not cost the others
-        return connection.codec.encode([_carried(connection, *each) for each in answered])
+            answered.append(_carried(connection, request, payload))
+    return answered or None
 
 
 def _carried(connection: Connection, request: Any, payload: Any) -> Any:
+    """Return a payload: one that cannot be carried must not cost the others of its batch."""
     try:
         connection.codec.encode(payload)
-    except Exception as error:  # noqa: BLE001 - as in `_encode`
+    except Exception as error:  # noqa: BLE001 - as in `encode`
         return _bug(connection, request, error)
     return payload
 
@@ -78,7 +72,7 @@ def refused(request: Request, error_class: type[RequestError]) -> Request:
     return error_class(call=request) if isinstance(request, Call) else request
 
 
-def _encode(connection: Connection, request: Any, payload: Any) -> str | bytes:
+def encode(connection: Connection, request: Any, payload: Any) -> str | bytes:
     """Return the frame of a payload; a value that cannot be carried makes it the reply of a bug."""
     try:
         return connection.codec.encode(payload)

@@ -60,12 +60,15 @@ class Inbox:
         self._reader: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[Message] | None = None
 
-    async def next(self) -> Message:
-        """Return the next message, in the order they came."""
+    def next(self) -> Awaitable[Message]:
+        """Return what waits for the next message, in the order they came."""
+        if self._reader is None and not self._messages:
+            return self._receive()
+        return self._next()
+
+    async def _next(self) -> Message:
         if self._messages:
             return self.pop()
-        if self._reader is None:
-            return await self._receive()
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             return await self._waiter

@@ -27,6 +27,7 @@ class Transport:
 
     __slots__ = (
         "_frame_bytes",
+        "_now",
         "_on_end",
         "_receive",
         "_send",
@@ -47,6 +48,7 @@ class Transport:
         self._send = send
         self._frame_bytes = frame_bytes
         self._on_end = on_end
+        self._now = asyncio.get_running_loop().time
         self._sends = 0
         self.accepted = False
         #: The code that the connection ended with; None while it lives.
@@ -61,7 +63,8 @@ class Transport:
         except Exception as error:
             logger.debug("The server's receive() raised: the client is gone", exc_info=error)
             return {"type": "websocket.disconnect", "code": 1006}
-        if _too_large(message, self._frame_bytes):
+        # A character has four bytes at most: a small frame needs no second look.
+        if size_of(message) * 4 > self._frame_bytes and _too_large(message, self._frame_bytes):
             await self.close(CloseCode.TOO_LARGE)
             return {"type": "websocket.disconnect", "code": int(CloseCode.TOO_LARGE)}
         return message
@@ -86,13 +89,14 @@ class Transport:
             self.ended = _code(message.get("code", 1000))
         await self._pass_on(message)
 
-    async def send_frame(self, frame: str | bytes) -> None:
+    def send_frame(self, frame: str | bytes) -> Awaitable[None]:
         """Send what a codec encoded, as `send` does."""
-        key = "text" if isinstance(frame, str) else "bytes"
         if not self.accepted:
             raise RuntimeError("Nothing can be sent before accept().")
-        if self.ended is None:
-            await self._pass_on({"type": "websocket.send", key: frame})
+        if self.ended is not None:
+            return _nothing()
+        key = "text" if isinstance(frame, str) else "bytes"
+        return self._pass_on({"type": "websocket.send", key: frame})
 
     async def close(self, code: int) -> None:
         """Close the socket."""
@@ -108,7 +112,7 @@ class Transport:
 
     async def _pass_on(self, message: Message) -> None:
         if not self._sends:
-            self.sending_since = asyncio.get_running_loop().time()
+            self.sending_since = self._now()
         self._sends += 1
         try:
             await self._send(message)
@@ -136,10 +140,11 @@ def _code(code: Any) -> int:
 
 
 def _too_large(message: Message, limit: int) -> bool:
-    size = size_of(message)
-    if size > limit:
-        return True
     text = message.get("text")
-    if text is None or size * 4 <= limit or text.isascii():
-        return False
+    if size_of(message) > limit or not text or text.isascii():
+        return size_of(message) > limit
     return len(text.encode("utf-8", "surrogatepass")) > limit
+
+
+async def _nothing() -> None:
+    pass

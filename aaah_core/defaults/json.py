@@ -12,16 +12,13 @@ from aaah_core.hookspecs import hookimpl
 from aaah_core.interfaces import Codec, Scope
 from aaah_core.limits import Limits, check_bounds, too_large
 from aaah_core.plain import MAX_DEPTH, to_plain
+from aaah_core.scan import LONG, is_flat, marked, may_be_deep
 
 # In an object without others inside, msgspec itself holds integers to 64 bits, at no cost.
 _Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _read_flat = msgspec.json.Decoder(dict[str, str | _Integer | float | bool | None]).decode
 _read = msgspec.json.Decoder().decode
 _write = msgspec.json.Encoder(enc_hook=to_plain).encode
-# Any digit becomes a 0 and any bracket a square one, so that plain searches find runs and levels.
-_MARKS = bytes.maketrans(b"123456789{}", b"000000000[]")
-_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
-_LONG = "0" * 19  # the shortest integer that may be outside 64 bits
 _DEEP = 2 * MAX_DEPTH  # the longest text that cannot be too deep
 _DURATION = re.compile(r'P(?<=["-]P)(0+D)?(T[0.]+S)?"')
 
@@ -34,7 +31,7 @@ class JSONCodec(Codec):
 
     def decode(self, frame: str | bytes, limits: Limits) -> Any:
         """Return the payload of a frame; the last of two equal keys wins."""
-        if len(frame) <= limits.items and isinstance(frame, str) and _is_flat(frame):
+        if len(frame) <= limits.items and isinstance(frame, str) and is_flat(frame):
             try:
                 return _read_flat(frame)
             except (msgspec.MsgspecError, ValueError):
@@ -46,11 +43,11 @@ class JSONCodec(Codec):
             if isinstance(error, RecursionError) or "Integer value out of range" in str(error):
                 raise too_large("It is nested too deeply, or a number is too long.") from error
             raise DecodeError("The message is not valid JSON.") from error
-        text = raw.translate(_MARKS).decode("latin-1")
+        text = marked(raw)
         levels = text.count("[")  # at most, as in `wide`: what is inside strings counts too
-        deep = levels > limits.depth and _may_be_deep(raw, limits.depth)
+        deep = levels > limits.depth and may_be_deep(raw, limits.depth)
         wide = len(text) > limits.items and levels + text.count(",") > limits.items
-        if deep or wide or _LONG in text or ("\\" in text and rb"\u0000" in raw):
+        if deep or wide or LONG in text or ("\\" in text and rb"\u0000" in raw):
             check_bounds(payload, limits)
         return payload
 
@@ -60,22 +57,10 @@ class JSONCodec(Codec):
             raw = _write(payload)
         except Exception:  # noqa: BLE001  # whatever it is, `to_plain` says it better
             return _write(to_plain(payload)).decode()
-        text = raw.translate(_MARKS).decode("latin-1")
-        odd = _LONG in text or ("P" in text and _DURATION.search(text))
-        deep = len(raw) > _DEEP and text.count("[") > MAX_DEPTH and _may_be_deep(raw, MAX_DEPTH)
+        text = marked(raw)
+        odd = LONG in text or ("P" in text and _DURATION.search(text))
+        deep = len(raw) > _DEEP and text.count("[") > MAX_DEPTH and may_be_deep(raw, MAX_DEPTH)
         return (_write(to_plain(payload)) if odd or deep else raw).decode()
-
-
-def _is_flat(text: str) -> bool:
-    inner = "[" in text or text.find("{", 1) > 0
-    return not inner and ("\\" not in text or r"\u0000" not in text)
-
-
-def _may_be_deep(raw: bytes, depth: int) -> bool:
-    brackets = raw.translate(_MARKS, _NO_BRACKET)
-    while depth and b"[]" in brackets:
-        brackets, depth = brackets.replace(b"[]", b""), depth - 1  # one level a round
-    return bool(brackets)
 
 
 @hookimpl(trylast=True)

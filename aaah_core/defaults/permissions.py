@@ -9,8 +9,8 @@ from typing import Any, cast
 from asgiref.sync import markcoroutinefunction
 
 from aaah_core.hookspecs import hookimpl
-from aaah_core.interfaces import Check, Composition, Scope
-from aaah_core.messages import Call, Event
+from aaah_core.interfaces import Check, Composition
+from aaah_core.messages import Call
 from aaah_core.permissions import BasePermission
 
 
@@ -25,16 +25,11 @@ def aaah_permission_check(permission: Any) -> Check | None:
 
 def _check(permission: BasePermission) -> Check:
     """Return a check that has a say where the permission does, so that the rest costs nothing."""
-    moments = {}
-    if _overrides(permission, "can_connect"):
-        moments["connect"] = _moment(permission, "can_connect", _connect)
-    if _overrides(permission, "has_permission"):
-        moments["call"] = _moment(permission, "has_permission", _call)
-        moments["event"] = _moment(permission, "has_permission", _broadcast)
-    if _overrides(permission, "has_object_permission"):
-        moments["object"] = _moment(permission, "has_object_permission", _object)
-    if _overrides(permission, "can_receive"):
-        moments["event"] = _moment(permission, "can_receive", _event)
+    moments = {
+        moment: _moment(permission, name, ask)
+        for moment, name, ask in _ASKED
+        if _overrides(permission, name)
+    }
     return cast(Check, type(f"{type(permission).__name__}Check", (Check,), moments)())
 
 
@@ -49,8 +44,8 @@ def _moment(permission: BasePermission, name: str, ask: Callable[..., Any]) -> A
     places = len(inspect.signature(getattr(BasePermission, name)).parameters) - 2
     by_place = {"self", *list(inspect.signature(method).parameters)[:places]}
 
-    def captured(handler: Any) -> Mapping[str, Any]:
-        kwargs: Mapping[str, Any] = handler.kwargs
+    def captured(call: Call) -> Mapping[str, Any]:
+        kwargs: Mapping[str, Any] = call.handler.kwargs
         if by_place.isdisjoint(kwargs):
             return kwargs
         return {key: value for key, value in kwargs.items() if key not in by_place}
@@ -62,23 +57,15 @@ def _moment(permission: BasePermission, name: str, ask: Callable[..., Any]) -> A
     return markcoroutinefunction(asked) if inspect.iscoroutinefunction(method) else asked
 
 
-def _connect(method: Any, captured: Any, scope: Scope, consumer: Any) -> Any:
-    return method(scope, consumer)
+#: Who asks which method at which moment, and with what; of two at the same one, the last.
+_ASKED: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("connect", "can_connect", lambda ask, kwargs, scope, consumer: ask(scope, consumer)),
+    ("call", "has_permission", lambda ask, kwargs, c: ask(*_head(c), **kwargs(c))),
+    ("object", "has_object_permission", lambda ask, kwargs, c, o: ask(*_head(c), o, **kwargs(c))),
+    ("event", "has_permission", lambda ask, kwargs, c, event: ask(*_head(c))),
+    ("event", "can_receive", lambda ask, kwargs, c, event: ask(c.scope, c.handler, event)),
+)
 
 
-def _call(method: Any, captured: Any, call: Call) -> Any:
-    handler = call.handler
-    return method(call.scope, handler, call.action, **captured(handler))
-
-
-def _object(method: Any, captured: Any, call: Call, obj: Any) -> Any:
-    handler = call.handler
-    return method(call.scope, handler, call.action, obj, **captured(handler))
-
-
-def _broadcast(method: Any, captured: Any, subscription: Call, event: Event) -> Any:
-    return method(subscription.scope, subscription.handler, subscription.action)
-
-
-def _event(method: Any, captured: Any, subscription: Call, event: Event) -> Any:
-    return method(subscription.scope, subscription.handler, event)
+def _head(call: Call) -> tuple[Any, ...]:
+    return call.scope, call.handler, call.action
