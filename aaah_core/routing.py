@@ -91,17 +91,42 @@ class Step:
 
 @dataclass(slots=True)
 class Leaf:
-    """One handler, with the patterns that lead to it and what every route to it begins with."""
+    """One handler, and what every route to it begins with."""
 
     text: str
     key: str
-    steps: tuple[Step, ...]
     handler_class: type[Any]
+    #: Returns the match of a route, with what it captured and what it leaves.
+    match: Callable[[str], Match | None]
 
-    def match(self, route: str) -> Match | None:
+
+def _match_one(step: Step, handler_class: type[Any]) -> Callable[[str], Match | None]:
+    """Return what matches one `path()`: the common case, which needs least."""
+    matches, converters, extra = step.matches, step.converters, step.extra
+
+    def match(route: str) -> Match | None:
+        if (found := matches(route)) is None:
+            return None
+        kwargs: dict[str, Any] = found.groupdict()
+        try:
+            for name, convert in converters:
+                kwargs[name] = convert(kwargs[name])
+        except ValueError:
+            return None
+        if extra:
+            kwargs.update(extra)
+        return Match(handler_class, (), kwargs, route[found.end() :])
+
+    return match
+
+
+def _match_all(steps: Sequence[Step], handler_class: type[Any]) -> Callable[[str], Match | None]:
+    """Return what matches patterns one after another."""
+
+    def match(route: str) -> Match | None:
         args: tuple[Any, ...] = ()
         kwargs: dict[str, Any] = {}
-        for step in self.steps:
+        for step in steps:
             if (found := step.matches(route)) is None:
                 return None
             values: dict[str, Any] = found.groupdict()
@@ -114,12 +139,14 @@ class Leaf:
                 values = {name: value for name, value in values.items() if value is not None}
             values.update(step.extra)
             if values:
-                kwargs = {**kwargs, **values} if kwargs else values
+                kwargs.update(values)
                 args = ()  # as in Django: names drop what was captured before without one
             if step.unnamed:
                 args += found.groups()
             route = route[found.end() :]
-        return Match(self.handler_class, args, kwargs, route)
+        return Match(handler_class, args, kwargs, route)
+
+    return match
 
 
 def _leaves(
@@ -164,7 +191,9 @@ def _leaf(patterns: tuple[Given, ...], handler_class: type[Any]) -> Leaf:
     if not whole or handler_class.routepatterns:
         key = key[: key.rfind("/") + 1]
     text = "".join(str(pattern) for pattern, _ in patterns)
-    return Leaf(text, key, tuple(steps), handler_class)
+    simple = len(steps) == 1 and not steps[0].optional
+    match = _match_one(steps[0], handler_class) if simple else _match_all(steps, handler_class)
+    return Leaf(text, key, handler_class, match)
 
 
 def _step(pattern: Any, matches: Any, extra: dict[str, Any], unnamed: bool) -> Step:

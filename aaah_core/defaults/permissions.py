@@ -38,7 +38,7 @@ def _overrides(permission: BasePermission, method: str) -> bool:
     return own is not getattr(BasePermission, method)
 
 
-def _moment(permission: BasePermission, name: str, ask: Callable[..., Any]) -> Any:
+def _moment(permission: BasePermission, name: str, asking: Callable[..., Any]) -> Any:
     """Return a method of a check that asks a method of the permission, async if that one is."""
     method = getattr(permission, name)
     places = len(inspect.signature(getattr(BasePermission, name)).parameters) - 2
@@ -50,22 +50,38 @@ def _moment(permission: BasePermission, name: str, ask: Callable[..., Any]) -> A
             return kwargs
         return {key: value for key, value in kwargs.items() if key not in by_place}
 
-    def asked(check: Check, *arguments: Any) -> Any:
-        return ask(method, captured, *arguments)
-
+    ask = asking(method, captured)
     # It returns the method's own coroutine: one of ours around it would cost each call 0.1 µs.
-    return markcoroutinefunction(asked) if inspect.iscoroutinefunction(method) else asked
+    return markcoroutinefunction(ask) if inspect.iscoroutinefunction(method) else ask
 
 
-#: Who asks which method at which moment, and with what; of two at the same one, the last.
+def _connect(ask: Any, captured: Any) -> Any:
+    return lambda check, scope, consumer: ask(scope, consumer)
+
+
+def _call(ask: Any, captured: Any) -> Any:
+    return lambda check, call: ask(call.scope, call.handler, call.action, **captured(call))
+
+
+def _object(ask: Any, captured: Any) -> Any:
+    return lambda check, call, obj: ask(
+        call.scope, call.handler, call.action, obj, **captured(call)
+    )
+
+
+def _broadcast(ask: Any, captured: Any) -> Any:
+    return lambda check, joined, event: ask(joined.scope, joined.handler, joined.action)
+
+
+def _event(ask: Any, captured: Any) -> Any:
+    return lambda check, joined, event: ask(joined.scope, joined.handler, event)
+
+
+#: What asks which method at which moment; of two that ask at the same one, the last.
 _ASKED: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ("connect", "can_connect", lambda ask, kwargs, scope, consumer: ask(scope, consumer)),
-    ("call", "has_permission", lambda ask, kwargs, c: ask(*_head(c), **kwargs(c))),
-    ("object", "has_object_permission", lambda ask, kwargs, c, o: ask(*_head(c), o, **kwargs(c))),
-    ("event", "has_permission", lambda ask, kwargs, c, event: ask(*_head(c))),
-    ("event", "can_receive", lambda ask, kwargs, c, event: ask(c.scope, c.handler, event)),
+    ("connect", "can_connect", _connect),
+    ("call", "has_permission", _call),
+    ("object", "has_object_permission", _object),
+    ("event", "has_permission", _broadcast),
+    ("event", "can_receive", _event),
 )
-
-
-def _head(call: Call) -> tuple[Any, ...]:
-    return call.scope, call.handler, call.action

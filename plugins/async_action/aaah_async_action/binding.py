@@ -32,35 +32,13 @@ class Parameter:
     """One named parameter of an action."""
 
     name: str
-    #: `inspect.Parameter.empty` if it is required.
-    default: Any
+    is_required: bool
     #: Whether a capture without a name may fill it.
     takes_capture: bool
-    #: Reads what the call brought; `MISSING` for nothing. None reads the payload's key of its name.
-    sent: Callable[[Call], Any] | None
     from_route: Callable[[Any], Any]
-    from_payload: Callable[[Any], Any]
-
-    @property
-    def is_required(self) -> bool:
-        """Whether it has no default."""
-        return self.default is _EMPTY
-
-    def value(self, route: Mapping[str, Any], call: Call) -> Any:
-        """Return the converted value: the route's, else the client's, else the default.
-
-        Raises:
-            ValidationError: There is none, or it is of the wrong type.
-        """
-        name = self.name
-        if name in route and name != "action":
-            return self.from_route(route[name])
-        value = call.params.get(name, MISSING) if self.sent is None else self.sent(call)
-        if value is not MISSING:
-            return self.from_payload(value)
-        if self.default is not _EMPTY:
-            return self.default
-        raise ValidationError("This parameter is required.", code="required", field=[name])
+    #: Returns the converted value: the route's, else the client's, else the default. It raises a
+    #: `ValidationError` where there is none, or one of the wrong type.
+    value: Callable[[Mapping[str, Any], Call], Any]
 
 
 @dataclass(slots=True, frozen=True)
@@ -148,7 +126,7 @@ def compile_binding(function: Callable[..., Any], where: str) -> Binding:
 
 
 def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
-    name = parameter.name
+    name, default = parameter.name, parameter.default
     from_route: Callable[[Any], Any] = as_sent
     from_payload: Callable[[Any], Any] = as_sent
     if name == "pk" and parameter.annotation is _EMPTY:
@@ -157,14 +135,20 @@ def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
         from_route = converter(name, annotation, strict=False)
         # Strictly, msgspec reads a duration from ISO 8601 only, and ours travel as seconds.
         from_payload = converter(name, annotation, strict=not has_duration(type_schema(annotation)))
-    return Parameter(
-        name,
-        parameter.default,
-        takes_capture=name not in _RESERVED and name not in _FROM_THE_CALL,
-        sent=_nothing if name in _RESERVED else _FROM_THE_CALL.get(name),
-        from_route=from_route,
-        from_payload=from_payload,
-    )
+    sent = _nothing if name in _RESERVED else _FROM_THE_CALL.get(name)
+
+    def value(route: Mapping[str, Any], call: Call) -> Any:
+        if name in route and name != "action":
+            return from_route(route[name])
+        value = call.params.get(name, MISSING) if sent is None else sent(call)
+        if value is not MISSING:
+            return from_payload(value)
+        if default is not _EMPTY:
+            return default
+        raise ValidationError("This parameter is required.", code="required", field=[name])
+
+    takes_capture = name not in _RESERVED and name not in _FROM_THE_CALL
+    return Parameter(name, default is _EMPTY, takes_capture, from_route, value)
 
 
 def _nothing(call: Call) -> Any:
