@@ -44,30 +44,30 @@ class Calls:
 
     async def serve(self) -> None:
         """Take frames until the connection has ended."""
+        transport, inline = self._connection.transport, self._concurrency == 1
         self._serving = True
         try:
-            await self._serve()
+            while transport.ended is None:
+                message = await (self._inbox.next() if inline else transport.receive())
+                if message["type"] == "websocket.disconnect":
+                    self._left(message)
+                elif transport.ended is not None or not transport.accepted:
+                    pass  # it was on its way when we closed, or came before accept: it runs nothing
+                elif inline:
+                    await self._take(message, self._main)
+                else:
+                    await self._spread(message)
         except asyncio.CancelledError:
             self._require_left(self._main)
         finally:
             self._serving = False
             self._main.stop()
 
-    async def _serve(self) -> None:
-        transport = self._connection.transport
-        inline = self._concurrency == 1
-        while transport.ended is None:
-            message = await (self._inbox.next() if inline else transport.receive())
-            if message["type"] == "websocket.disconnect":
-                self._left(message)
-            elif transport.ended is not None or not transport.accepted:
-                continue  # it was on its way when we closed, or came before accept: it runs nothing
-            elif inline:
-                await self._take(message, self._main)
-            elif len(self._tasks) < self._concurrency:
-                self._start(message)
-            else:
-                await self._inbox.put(message)
+    async def _spread(self, message: Message) -> None:
+        if len(self._tasks) < self._concurrency:
+            self._start(message)
+        else:
+            await self._inbox.put(message)
 
     def _start(self, message: Message) -> None:
         task = asyncio.create_task(self._take_in_task(message))

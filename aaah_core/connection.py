@@ -129,8 +129,7 @@ class Connection:
         Returns:
             Whether calls ran since the last look.
         """
-        since = self.transport.sending_since
-        if since is not None and now - since >= self.plan.limits.send_timeout:
+        if self.transport.stuck_for(now) >= self.plan.limits.send_timeout:
             # A close would wait behind what is being sent; the server ends the socket when we end.
             self.transport.end(CloseCode.OVERLOADED)
         return self._calls.look(now)

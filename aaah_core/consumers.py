@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from asgiref.sync import markcoroutinefunction
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import BaseChannelLayer
 
@@ -86,9 +87,11 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         functools.update_wrapper(app, cls, updated=())
         return app
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    # Plain, but known as async: a coroutine of its own would stay for as long as the connection.
+    @markcoroutinefunction
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         """Run one connection."""
-        if "_plan" not in self.__dict__:
+        if not hasattr(self, "_plan"):
             self._plan = _compile(type(self))
         self.scope = scope
         # Annotated as Channels' stubs have them, which know neither a missing layer nor plain
@@ -96,7 +99,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         self._connection = Connection(self, cast(ConsumerPlan, self._plan), receive, send)
         self.channel_layer = cast(BaseChannelLayer, self._connection.layer.view)
         self.base_send = cast(Any, self._connection.transport.send)
-        await self._connection.run()
+        return self._connection.run()
 
     @property  # type: ignore[override]  # Channels' stubs list the keys they know of a scope
     def scope(self) -> Scope:

@@ -24,6 +24,7 @@ from aaah_core.errors import (
     RequestError,
     TooLarge,
 )
+from aaah_core.guards import ancestor
 from aaah_core.interfaces import Action, CallNext, Codec, Match, Middleware
 from aaah_core.messages import Call, Reply, current_call
 from aaah_core.replies import bug, to_reply
@@ -63,7 +64,7 @@ async def respond(plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Call 
         call = request
         _begin(call, consumer)
         try:
-            place, call.handler = await find(plan, call)
+            place = await find(plan, call)
             steps = place.steps.get(call.action)  # type: ignore[arg-type]  # a parsed call has one
             if steps is None:
                 raise ActionNotFound
@@ -72,7 +73,12 @@ async def respond(plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Call 
             reply = await _reject(plan, call, error)
         else:
             reply = await steps(call)
-    return _shaped(plan, call, reply) if call.wants_reply else None
+    if not call.wants_reply:
+        return None
+    try:
+        return plan.shape(call, reply)
+    except Exception as error:  # noqa: BLE001 - a shaper's bug is a reply too
+        return plan.shape(call, bug(call, error))
 
 
 def _begin(call: Call, consumer: AsyncAPIConsumer) -> None:
@@ -90,25 +96,24 @@ async def _reject(plan: ConsumerPlan, call: Call, error: BaseException) -> Reply
     return await around(plan, plan.rejection, step)(call)
 
 
-def _shaped(plan: ConsumerPlan, call: Call, reply: Reply) -> Any:
-    try:
-        return plan.shape(call, reply)
-    except Exception as error:  # noqa: BLE001 - a shaper's bug is a reply too
-        return plan.shape(call, bug(call, error))
-
-
 # From call to handler.
 
 
-async def find(plan: Plan, call: Call) -> tuple[Plan, AsyncActionHandler]:
-    """Return the plan and a new instance of the handler that the call's route leads to.
+async def find(plan: Plan, call: Call) -> Plan:
+    """Return the plan of the handler that a route leads to, and give the call an instance.
 
     Raises:
         NotFound: The route matches nothing.
         TooLarge: The route, or the number of parameters, is over its bound.
     """
-    rest = _bounded(plan, call)
-    handler: AsyncActionHandler = call.consumer
+    limits = plan.limits
+    if len(call.params) > limits.parameters:
+        raise TooLarge("There are too many parameters.")
+    if not (route := call.route):
+        return plan
+    if len(route) > limits.route_length:
+        raise TooLarge("The route is too long.", field=["route"])
+    rest = route.partition("?")[0]
     while rest:
         for resolver in plan.resolvers:
             match = resolver(rest, call)
@@ -120,24 +125,14 @@ async def find(plan: Plan, call: Call) -> tuple[Plan, AsyncActionHandler]:
             raise NotFound("The route leads nowhere.", field=["route"])
         if match.handler_class is plan.handler_class:
             break
-        plan = plan.child(match.handler_class)
-        handler = _enter(plan, call, handler, match)
+        plan = plan.children.get(match.handler_class) or plan.child(match.handler_class)
+        call.handler = _enter(plan, call, match)
         rest = match.rest
-    return plan, handler
+    return plan
 
 
-def _bounded(plan: Plan, call: Call) -> str:
-    """Return the route of a call, without its query."""
-    route, limits = call.route or "", plan.limits
-    if len(route) > limits.route_length:
-        raise TooLarge("The route is too long.", field=["route"])
-    if len(call.params) > limits.parameters:
-        raise TooLarge("There are too many parameters.")
-    return route.partition("?")[0]
-
-
-def _enter(plan: Plan, call: Call, parent: AsyncActionHandler, match: Match) -> AsyncActionHandler:
-    handler = plan.handler_class()
+def _enter(plan: Plan, call: Call, match: Match) -> AsyncActionHandler:
+    parent, handler = call.handler, plan.handler_class()
     handler._plan = plan
     handler.call = call
     handler.parent = parent
@@ -189,14 +184,20 @@ def innermost(plan: Plan, action: Action) -> CallNext:
     It always returns a `Reply`, so that middleware sees every outcome and never an exception.
     """
     guard = plan.call_guard
+    asked = guard.awaited
     run = action.run if not (action.sync or guard.blocking) else _in_worker(plan, action)
 
     async def step(call: Call) -> Reply:
+        handler = call.handler
         try:
-            if guard.awaited and not await guard.allows_on_loop(call.handler, call):
-                raise PermissionDenied
-            return to_reply(await run(call.handler, call))
+            for up, moment in asked:
+                call.handler = ancestor(handler, up) if up else handler
+                if not await moment.ask(call):
+                    raise PermissionDenied
+            call.handler = handler
+            return to_reply(await run(handler, call))
         except FAILURES as error:
+            call.handler = handler
             return await _settle(plan, call, error)
 
     return step

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from aaah_core.dispatch import FAILURES
@@ -25,7 +24,7 @@ logger = logging.getLogger("aaah")
 #: The type of the layer messages that carry an `Event`.
 TYPE = "aaah.event"
 
-_FIELDS = frozenset(field.name for field in fields(Event))
+_FIELDS = frozenset(Event.__struct_fields__)
 
 
 async def deliver(connection: Connection, message: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aaah_core.messages import Call
     from aaah_core.moments import Moment
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "ancestor"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -47,7 +47,7 @@ class Guard:
         """Ask those that are async."""
         try:
             for up, moment in self.awaited:
-                call.handler = _ancestor(handler, up) if up else handler
+                call.handler = ancestor(handler, up) if up else handler
                 if not await moment.ask(call, *arguments):
                     return False
         finally:
@@ -58,7 +58,7 @@ class Guard:
         """Ask those that are plain; the caller is a worker thread."""
         try:
             for up, moment in self.blocking:
-                call.handler = _ancestor(handler, up)
+                call.handler = ancestor(handler, up)
                 if not moment.ask(call, *arguments):
                     return False
         finally:
@@ -66,7 +66,8 @@ class Guard:
         return True
 
 
-def _ancestor(handler: AsyncActionHandler, up: int) -> AsyncActionHandler:
+def ancestor(handler: AsyncActionHandler, up: int) -> AsyncActionHandler:
+    """Return the handler that stands so many parents up."""
     for _ in range(up):
         if handler.parent is not None:
             handler = handler.parent

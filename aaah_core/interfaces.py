@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+import msgspec
+
 from aaah_core.messages import Call, Event, Reply
 
 if TYPE_CHECKING:
@@ -96,8 +98,7 @@ class Codec(ABC):
         """
 
 
-@dataclass(slots=True)  # not frozen: one is made for each message, and freezing costs 1 µs
-class Match:
+class Match(msgspec.Struct):
     """What a route resolver found."""
 
     #: The handler that the route leads to; the resolver's own is to run the action itself.
@@ -105,7 +106,7 @@ class Match:
     #: What unnamed groups captured.
     args: tuple[Any, ...] = ()
     #: What named groups captured, converted.
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = {}
     #: What the handler's own routes are to resolve; "" is the handler itself.
     rest: str = ""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -32,11 +33,13 @@ class Missing(Enum):
 MISSING: Final = Missing.MISSING
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+# Structs of msgspec, which are made in half the time that dataclasses take.
+
+
+class Call(msgspec.Struct, eq=False):
     """A request to run an action.
 
-    A wire's parser fills the first seven fields, the dispatcher the rest.
+    A wire's parser fills the first seven fields, the dispatcher the rest. `copy.copy` copies it.
     """
 
     #: The action's name; None where it could not be read.
@@ -47,7 +50,7 @@ class Call:
     #: The body of the request, or `MISSING`.
     data: Any = MISSING
     #: What else the request named: the candidates for the action's parameters.
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
     #: The client's own mark, repeated in the reply: a string, an integer, or `MISSING`.
     request_id: str | int | Missing = MISSING
     #: Whether the client gets a reply.
@@ -55,7 +58,7 @@ class Call:
     #: What the wire wants to remember from request to reply.
     meta: Any = None
     #: A place for plugins to leave things for one another during this call.
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = {}
     # The dispatcher sets the next three before anyone looks: hence None, where None is no value.
     #: The ASGI scope of the connection.
     scope: MutableMapping[str, Any] = None  # type: ignore[assignment]  # see above
@@ -74,8 +77,7 @@ class Call:
 current_call: ContextVar[Call] = ContextVar("current_call")
 
 
-@dataclass(slots=True, eq=False)
-class Reply:
+class Reply(msgspec.Struct, eq=False):
     """The response to a call."""
 
     #: What the action returned; None when there are errors.
@@ -84,15 +86,14 @@ class Reply:
     status: int = 200
     #: Objects with `code`, `detail` and, where it helps, `field` (a path) or `retry_after`
     #: (seconds).
-    errors: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = []
     #: True for a part of a stream that another reply ends.
     more: bool = False
     #: What the action raised, for middleware; never shaped.
     exception: BaseException | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Event:
+class Event(msgspec.Struct, eq=False):
     """What a client is sent without having asked."""
 
     name: str

@@ -26,15 +26,15 @@ class Transport:
     """
 
     __slots__ = (
+        "_begun",
+        "_done",
         "_frame_bytes",
-        "_now",
         "_on_end",
         "_receive",
         "_send",
-        "_sends",
+        "_stuck",
         "accepted",
         "ended",
-        "sending_since",
     )
 
     def __init__(
@@ -48,13 +48,11 @@ class Transport:
         self._send = send
         self._frame_bytes = frame_bytes
         self._on_end = on_end
-        self._now = asyncio.get_running_loop().time
-        self._sends = 0
+        self._begun = self._done = 0
+        self._stuck: tuple[int, float] | None = None
         self.accepted = False
         #: The code that the connection ended with; None while it lives.
         self.ended: int | None = None
-        #: The loop's time since when the server has been taking what we send; None if it is not.
-        self.sending_since: float | None = None
 
     async def receive(self) -> Message:
         """Return the next message; a disconnect where the client is gone or sent too much."""
@@ -110,19 +108,29 @@ class Transport:
         # Later: the call that runs now may be what found out, and cannot be cancelled by itself.
         asyncio.get_running_loop().call_soon(self._on_end)
 
+    def stuck_for(self, now: float) -> float:
+        """Return for how many seconds the server has not taken what we send, as of the last look.
+
+        Whoever looks now and then learns it; a message pays for no clock.
+
+        Args:
+            now: The loop's time.
+        """
+        if self._begun == self._done:
+            self._stuck = None
+        elif self._stuck is None or self._stuck[0] != self._done:
+            self._stuck = self._done, now
+        return now - self._stuck[1] if self._stuck else 0.0
+
     async def _pass_on(self, message: Message) -> None:
-        if not self._sends:
-            self.sending_since = self._now()
-        self._sends += 1
+        self._begun += 1
         try:
             await self._send(message)
         except Exception as error:  # each server has exceptions of its own for a client that left
             logger.debug("The server's send() raised: the client is gone", exc_info=error)
             self.end(1006)
         finally:
-            self._sends -= 1
-            if not self._sends:
-                self.sending_since = None
+            self._done += 1
 
     def _require_frame(self, message: Message) -> None:
         if not self.accepted:

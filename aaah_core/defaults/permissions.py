@@ -55,33 +55,19 @@ def _moment(permission: BasePermission, name: str, asking: Callable[..., Any]) -
     return markcoroutinefunction(ask) if inspect.iscoroutinefunction(method) else ask
 
 
-def _connect(ask: Any, captured: Any) -> Any:
-    return lambda check, scope, consumer: ask(scope, consumer)
-
-
-def _call(ask: Any, captured: Any) -> Any:
-    return lambda check, call: ask(call.scope, call.handler, call.action, **captured(call))
-
-
-def _object(ask: Any, captured: Any) -> Any:
-    return lambda check, call, obj: ask(
-        call.scope, call.handler, call.action, obj, **captured(call)
-    )
-
-
-def _broadcast(ask: Any, captured: Any) -> Any:
-    return lambda check, joined, event: ask(joined.scope, joined.handler, joined.action)
-
-
-def _event(ask: Any, captured: Any) -> Any:
-    return lambda check, joined, event: ask(joined.scope, joined.handler, event)
+def _head(call: Call) -> tuple[Any, ...]:
+    return call.scope, call.handler, call.action
 
 
 #: What asks which method at which moment; of two that ask at the same one, the last.
 _ASKED: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ("connect", "can_connect", _connect),
-    ("call", "has_permission", _call),
-    ("object", "has_object_permission", _object),
-    ("event", "has_permission", _broadcast),
-    ("event", "can_receive", _event),
+    ("connect", "can_connect", lambda ask, more: lambda check, scope, own: ask(scope, own)),
+    ("call", "has_permission", lambda ask, more: lambda check, c: ask(*_head(c), **more(c))),
+    (
+        "object",
+        "has_object_permission",
+        lambda ask, more: lambda check, c, obj: ask(*_head(c), obj, **more(c)),
+    ),
+    ("event", "has_permission", lambda ask, more: lambda check, c, event: ask(*_head(c))),
+    ("event", "can_receive", lambda ask, more: lambda check, c, event: ask(*_head(c)[:2], event)),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.core import exceptions as django_exceptions
@@ -27,7 +26,6 @@ __all__ = ["HANDLERS", "Answer", "Leaving", "as_drf"]
 logger = logging.getLogger("rest_framework_channels")
 
 
-@dataclass(slots=True, eq=False)
 class Answer(Reply):
     """A reply whose errors are DRF's already: texts, or dicts of any shape."""
 
