@@ -94,19 +94,23 @@ class Calls:
         self._worked = True
         running.start(self._now(), self._limits.deadline)
         try:
-            request = self._read(message)
-            if turns.taken:
+            request = exchange.read(connection.plan, connection.codec, message)
+            if turns.events:
                 request = await self._wait(request, running)
-            turns.begin()
+            turns.calls += 1
             try:
                 payload = await exchange.respond(connection, request)
             finally:
-                turns.end()
+                turns.calls -= 1
+                if turns.events:
+                    turns.look()
             running.until = math.inf  # what follows has bounds of its own
             if payload is not None:
                 await transport.send_frame(exchange.encode(connection, request, payload))
-            if self._unreadable > self._limits.bad_messages:
-                await transport.close(CloseCode.RUBBISH)
+            if isinstance(request, Exception):
+                await self._count(request)
+            else:
+                self._unreadable = 0
             if running.threads:
                 # A thread cannot be ended: it counts as the running call until it ends by itself.
                 await running.wait_for_threads()
@@ -118,7 +122,7 @@ class Calls:
             await transport.close(CloseCode.GOING_AWAY)
         finally:
             running.stop()
-        if running.cancelled_by_others:
+        if running.task.cancelling() and running.cancelled_by_others:
             raise asyncio.CancelledError  # the action did not let it through
 
     @property
@@ -143,26 +147,29 @@ class Calls:
             return exchange.refused(request, Busy)
         return request
 
-    def _read(self, message: Message) -> exchange.Request:
-        request = exchange.read(self._connection.plan, self._connection.codec, message)
-        self._unreadable = self._unreadable + 1 if isinstance(request, RequestError) else 0
-        return request
+    async def _count(self, error: Exception) -> None:
+        """Count an unreadable message, and close at one too many in a row."""
+        self._unreadable = self._unreadable + 1 if isinstance(error, RequestError) else 0
+        if self._unreadable > self._limits.bad_messages:
+            await self._connection.transport.close(CloseCode.RUBBISH)
 
     async def _overflow(self, message: Message) -> None:
         """Refuse a message that the inbox does not hold; close when the client goes on."""
+        connection = self._connection
         self._overflows += 1
         if self._overflows > self._limits.inbox:
-            await self._connection.transport.close(CloseCode.OVERLOADED)
+            await connection.transport.close(CloseCode.OVERLOADED)
             return
         before = current_running.set(Running(current_task()))  # it is no part of the call that runs
         try:
-            request = exchange.refused(self._read(message), Busy)
-            payload = await exchange.respond(self._connection, request)
+            request = exchange.read(connection.plan, connection.codec, message)
+            request = exchange.refused(request, Busy)
+            payload = await exchange.respond(connection, request)
         finally:
             current_running.reset(before)
         if payload is not None:
-            frame = exchange.encode(self._connection, request, payload)
-            await self._connection.transport.send_frame(frame)
+            frame = exchange.encode(connection, request, payload)
+            await connection.transport.send_frame(frame)
 
     def _left(self, message: Message) -> None:
         self._connection.transport.end(message.get("code", 1005))

@@ -94,7 +94,7 @@ class Connection:
         return True
 
     async def _connect(self) -> None:
-        self.turns.begin()
+        self.turns.calls += 1
         try:
             async with asyncio.timeout(self.plan.limits.deadline):
                 await self.layer.open()
@@ -108,7 +108,8 @@ class Connection:
             logger.exception("%s could not connect", self._name)
             await self.transport.close(CloseCode.GOING_AWAY)
         finally:
-            self.turns.end()
+            self.turns.calls -= 1
+            self.turns.look()
 
     async def enter_contexts(self) -> None:
         """Enter what plugins put around an accepted connection."""

@@ -56,35 +56,31 @@ def read(plan: ConsumerPlan, codec: Codec, frame: str | bytes) -> Call | list[Ca
 
 async def respond(plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Call | Exception) -> Any:
     """Run one request and return the payload of its reply; None where there is none to send."""
-    if isinstance(request, Exception):
-        call = getattr(request, "call", None) or Call(None, None)
-        _begin(call, consumer)
-        reply = await _reject(plan, call, request)
+    call = request if isinstance(request, Call) else getattr(request, "call", None)
+    call = call or Call(None, None)
+    call.scope = consumer._scope
+    call.consumer = call.handler = consumer
+    current_call.set(call)
+    try:
+        if isinstance(request, Exception):
+            raise request
+        if len(call.params) > plan.limits.parameters:
+            raise TooLarge("There are too many parameters.")
+        place = await find(plan, call, call.route) if call.route else plan
+        steps = place.steps.get(call.action)  # type: ignore[arg-type]  # a parsed call has one
+        if steps is None:
+            raise ActionNotFound
+    except FAILURES as error:
+        call.handler = consumer
+        reply = await _reject(plan, call, error)
     else:
-        call = request
-        _begin(call, consumer)
-        try:
-            place = await find(plan, call)
-            steps = place.steps.get(call.action)  # type: ignore[arg-type]  # a parsed call has one
-            if steps is None:
-                raise ActionNotFound
-        except FAILURES as error:
-            call.handler = consumer
-            reply = await _reject(plan, call, error)
-        else:
-            reply = await steps(call)
+        reply = await steps(call)
     if not call.wants_reply:
         return None
     try:
         return plan.shape(call, reply)
     except Exception as error:  # noqa: BLE001 - a shaper's bug is a reply too
         return plan.shape(call, bug(call, error))
-
-
-def _begin(call: Call, consumer: AsyncAPIConsumer) -> None:
-    call.scope = consumer.scope
-    call.consumer = call.handler = consumer
-    current_call.set(call)
 
 
 async def _reject(plan: ConsumerPlan, call: Call, error: BaseException) -> Reply:
@@ -99,19 +95,14 @@ async def _reject(plan: ConsumerPlan, call: Call, error: BaseException) -> Reply
 # From call to handler.
 
 
-async def find(plan: Plan, call: Call) -> Plan:
+async def find(plan: Plan, call: Call, route: str) -> Plan:
     """Return the plan of the handler that a route leads to, and give the call an instance.
 
     Raises:
         NotFound: The route matches nothing.
-        TooLarge: The route, or the number of parameters, is over its bound.
+        TooLarge: It is too long.
     """
-    limits = plan.limits
-    if len(call.params) > limits.parameters:
-        raise TooLarge("There are too many parameters.")
-    if not (route := call.route):
-        return plan
-    if len(route) > limits.route_length:
+    if len(route) > plan.limits.route_length:
         raise TooLarge("The route is too long.", field=["route"])
     rest = route.partition("?")[0]
     while rest:

@@ -26,9 +26,8 @@ Request: TypeAlias = "Call | Exception | list[Call | RequestError]"
 
 def read(plan: ConsumerPlan, codec: Codec, message: Message) -> Request:
     """Return the request of an ASGI message."""
-    text = message.get("text")
-    frame = text if text is not None else message.get("bytes") or b""
-    if isinstance(frame, str) is not (codec.frame == "text"):
+    frame = message.get(codec.frame)
+    if frame is None:
         return UnsupportedFrame(f"The codec {codec.name!r} reads {codec.frame} frames.")
     try:
         return dispatch.read(plan, codec, frame)

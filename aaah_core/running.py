@@ -39,14 +39,13 @@ class Running:
         #: The worker threads that it started and that still run: they may outlive the call.
         self.threads: set[Future[None]] = set()
         self._cancels = 0
-        self._others = 0
+        self._others = task.cancelling()
 
     def start(self, now: float, seconds: float) -> None:
         """Mark the beginning of a call that may take so many seconds."""
         self.since = now
         self.until = now + seconds
         self.reason = None
-        self._others = self.task.cancelling()
 
     def renew(self, now: float, seconds: float) -> None:
         """Give the next call of a batch a deadline of its own."""
@@ -74,7 +73,7 @@ class Running:
 
     @property
     def cancelled_by_others(self) -> bool:
-        """Whether somebody else (a server that stops) cancelled the task during the call."""
+        """Whether somebody else (a server that stops) cancelled the task."""
         return self.task.cancelling() - self._cancels > self._others
 
     async def wait_for_threads(self) -> None:

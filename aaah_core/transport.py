@@ -61,8 +61,11 @@ class Transport:
         except Exception as error:
             logger.debug("The server's receive() raised: the client is gone", exc_info=error)
             return {"type": "websocket.disconnect", "code": 1006}
-        # A character has four bytes at most: a small frame needs no second look.
-        if size_of(message) * 4 > self._frame_bytes and _too_large(message, self._frame_bytes):
+        # A character has four bytes at most: a short text needs no second look.
+        text = message.get("text")
+        if text is not None and len(text) * 4 <= self._frame_bytes:
+            return message
+        if _too_large(message, self._frame_bytes):
             await self.close(CloseCode.TOO_LARGE)
             return {"type": "websocket.disconnect", "code": int(CloseCode.TOO_LARGE)}
         return message
@@ -87,14 +90,20 @@ class Transport:
             self.ended = _code(message.get("code", 1000))
         await self._pass_on(message)
 
-    def send_frame(self, frame: str | bytes) -> Awaitable[None]:
+    async def send_frame(self, frame: str | bytes) -> None:
         """Send what a codec encoded, as `send` does."""
         if not self.accepted:
             raise RuntimeError("Nothing can be sent before accept().")
         if self.ended is not None:
-            return _nothing()
+            return
         key = "text" if isinstance(frame, str) else "bytes"
-        return self._pass_on({"type": "websocket.send", key: frame})
+        self._begun += 1
+        try:  # as in `_pass_on`, which would be one coroutine more for each message
+            await self._send({"type": "websocket.send", key: frame})
+        except Exception as error:  # noqa: BLE001 - as in `_pass_on`
+            self._lost(error)
+        finally:
+            self._done += 1
 
     async def close(self, code: int) -> None:
         """Close the socket."""
@@ -126,11 +135,14 @@ class Transport:
         self._begun += 1
         try:
             await self._send(message)
-        except Exception as error:  # each server has exceptions of its own for a client that left
-            logger.debug("The server's send() raised: the client is gone", exc_info=error)
-            self.end(1006)
+        except Exception as error:  # noqa: BLE001 - each server has its own for a client that left
+            self._lost(error)
         finally:
             self._done += 1
+
+    def _lost(self, error: Exception) -> None:
+        logger.debug("The server's send() raised: the client is gone", exc_info=error)
+        self.end(1006)
 
     def _require_frame(self, message: Message) -> None:
         if not self.accepted:
@@ -152,7 +164,3 @@ def _too_large(message: Message, limit: int) -> bool:
     if size_of(message) > limit or not text or text.isascii():
         return size_of(message) > limit
     return len(text.encode("utf-8", "surrogatepass")) > limit
-
-
-async def _nothing() -> None:
-    pass

@@ -70,8 +70,6 @@ class Binding:
             ValidationError: A parameter is missing or of the wrong type.
         """
         route, captured = handler.kwargs, handler.args
-        if self.is_plain and not captured:
-            return [each.value(route, call) for each in self.positional], {}
         args = []
         for each in self.positional:
             if captured and each.takes_capture and each.name not in route:

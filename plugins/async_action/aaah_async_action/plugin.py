@@ -150,8 +150,12 @@ def _require_fillable(handler_class: type[Any], binding: Binding, where: str) ->
 
 def _runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:
     """Return what fills in the arguments; of an async action it returns the coroutine."""
+    values = [each.value for each in binding.positional]
 
     def run(handler: Any, call: Call) -> Any:
+        if binding.is_plain and not handler.args:
+            route = handler.kwargs
+            return function(handler, *[value(route, call) for value in values])
         args, kwargs = binding.arguments(handler, call)
         return function(handler, *args, **kwargs)
 
