@@ -32,7 +32,7 @@ class Calls:
         self._now = asyncio.get_running_loop().time
         self._limits = connection.plan.limits
         self._concurrency = type(connection.consumer).concurrency
-        self._inbox = Inbox(connection.transport.receive, self._limits, self._left, self._overflow)
+        self._inbox: Inbox | None = None
         #: The connection's own task: the inline call, or the loop that reads for the others.
         self._main = Running(current_task())
         self._tasks: dict[asyncio.Task[None], Running] = {}
@@ -48,9 +48,15 @@ class Calls:
         self._serving = True
         try:
             while transport.ended is None:
-                message = await (self._inbox.next() if inline else transport.receive())
+                try:
+                    inbox = self._inbox if inline else None
+                    message = await (transport.next() if inbox is None else inbox.next())
+                except Exception as error:  # noqa: BLE001 - as in `Transport.receive`
+                    message = transport.gone(error)
                 if message["type"] == "websocket.disconnect":
                     self._left(message)
+                elif not transport.fits(message):
+                    await transport.close(CloseCode.TOO_LARGE)
                 elif transport.ended is not None or not transport.accepted:
                     pass  # it was on its way when we closed, or came before accept: it runs nothing
                 elif inline:
@@ -63,11 +69,18 @@ class Calls:
             self._serving = False
             self._main.stop()
 
+    def _waiting(self) -> Inbox:
+        """Return the inbox, made when something first has to wait: few connections ever need it."""
+        if self._inbox is None:
+            receive = self._connection.transport.receive
+            self._inbox = Inbox(receive, self._limits, self._left, self._overflow)
+        return self._inbox
+
     async def _spread(self, message: Message) -> None:
         if len(self._tasks) < self._concurrency:
             self._start(message)
         else:
-            await self._inbox.put(message)
+            await self._waiting().put(message)
 
     def _start(self, message: Message) -> None:
         task = asyncio.create_task(self._take_in_task(message))
@@ -189,7 +202,7 @@ class Calls:
         """
         inline = self._concurrency == 1
         if inline and self._main.since is not None and now - self._main.since >= watchdog.INTERVAL:
-            self._inbox.read_ahead()
+            self._waiting().read_ahead()
         for running in (self._main, *self._tasks.values()):
             if running.since is not None and now >= running.until:
                 running.until = now + GRACE
@@ -199,7 +212,8 @@ class Calls:
 
     async def end(self) -> None:
         """End every call, and take no more."""
-        self._inbox.close()
+        if self._inbox is not None:
+            self._inbox.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -30,11 +30,11 @@ class Transport:
         "_done",
         "_frame_bytes",
         "_on_end",
-        "_receive",
         "_send",
         "_stuck",
         "accepted",
         "ended",
+        "next",
     )
 
     def __init__(
@@ -44,7 +44,8 @@ class Transport:
         frame_bytes: int,
         on_end: Callable[[], None],
     ) -> None:
-        self._receive = receive
+        #: The server's own `receive`, for who sees to what it raises and to the size of a frame.
+        self.next = receive
         self._send = send
         self._frame_bytes = frame_bytes
         self._on_end = on_end
@@ -57,18 +58,28 @@ class Transport:
     async def receive(self) -> Message:
         """Return the next message; a disconnect where the client is gone or sent too much."""
         try:
-            message: Message = await self._receive()
-        except Exception as error:
-            logger.debug("The server's receive() raised: the client is gone", exc_info=error)
-            return {"type": "websocket.disconnect", "code": 1006}
-        # A character has four bytes at most: a short text needs no second look.
-        text = message.get("text")
-        if text is not None and len(text) * 4 <= self._frame_bytes:
-            return message
-        if _too_large(message, self._frame_bytes):
+            message: Message = await self.next()
+        except Exception as error:  # noqa: BLE001 - each server has its own for a client that left
+            return self.gone(error)
+        if not self.fits(message):
             await self.close(CloseCode.TOO_LARGE)
             return {"type": "websocket.disconnect", "code": int(CloseCode.TOO_LARGE)}
         return message
+
+    def gone(self, error: Exception) -> Message:
+        """Return the disconnect that the server's receive() raised instead of sending it."""
+        logger.debug("The server's receive() raised: the client is gone", exc_info=error)
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    def fits(self, message: Message) -> bool:
+        """Return whether the frame of a message is as large as is let in, at most."""
+        text = message.get("text")
+        # A character has four bytes at most: a short text needs no second look.
+        if text is not None and len(text) * 4 <= self._frame_bytes:
+            return True
+        if size_of(message) > self._frame_bytes or not text or text.isascii():
+            return size_of(message) <= self._frame_bytes
+        return len(text.encode("utf-8", "surrogatepass")) <= self._frame_bytes
 
     async def send(self, message: Message) -> None:
         """Send an ASGI message; nothing goes out once the connection has ended.
@@ -157,10 +168,3 @@ def _code(code: Any) -> int:
     if type(code) is not int or not 1000 <= code <= 4999:
         raise ValueError(f"{code!r} is no close code: give an int from 1000 to 4999.")
     return code
-
-
-def _too_large(message: Message, limit: int) -> bool:
-    text = message.get("text")
-    if size_of(message) > limit or not text or text.isascii():
-        return size_of(message) > limit
-    return len(text.encode("utf-8", "surrogatepass")) > limit
