@@ -27,6 +27,20 @@ GRACE = 5.0
 class Calls:
     """Takes frames: inline in the connection's own task, or a few at a time in tasks of theirs."""
 
+    __slots__ = (
+        "_concurrency",
+        "_connection",
+        "_inbox",
+        "_limits",
+        "_main",
+        "_now",
+        "_overflows",
+        "_serving",
+        "_tasks",
+        "_unreadable",
+        "_worked",
+    )
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._now = asyncio.get_running_loop().time

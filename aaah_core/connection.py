@@ -34,6 +34,19 @@ CLEANUP = 5.0
 class Connection:
     """The connection of one consumer instance; it is made in the task that runs it."""
 
+    __slots__ = (
+        "__weakref__",
+        "_calls",
+        "_contexts",
+        "codec",
+        "consumer",
+        "layer",
+        "plan",
+        "subprotocol",
+        "transport",
+        "turns",
+    )
+
     def __init__(
         self,
         consumer: AsyncAPIConsumer,
@@ -49,7 +62,7 @@ class Connection:
         self.layer = LayerChannel(self)
         self.turns = Turns()
         self._calls = Calls(self)
-        self._contexts = AsyncExitStack()
+        self._contexts: AsyncExitStack | None = None
 
     async def run(self) -> None:
         """Run the connection to its end."""
@@ -113,8 +126,10 @@ class Connection:
 
     async def enter_contexts(self) -> None:
         """Enter what plugins put around an accepted connection."""
-        for context in self.plan.contexts:
-            await self._contexts.enter_async_context(context(self.consumer))
+        if self.plan.contexts:
+            stack = self._contexts = AsyncExitStack()
+            for context in self.plan.contexts:
+                await stack.enter_async_context(context(self.consumer))
 
     # While it lives.
 
@@ -140,11 +155,12 @@ class Connection:
     async def _clean_up(self, connected: bool) -> None:
         """Leave nothing behind, whatever raises and whoever cancels."""
         cancelled = await _shielded(self._step("end its calls", self._calls.end()))
-        try:
-            # In this task, which entered them.
-            await self._step("leave its connection contexts", self._contexts.aclose())
-        except asyncio.CancelledError as error:
-            cancelled = error
+        if self._contexts is not None:
+            try:
+                # In this task, which entered them.
+                await self._step("leave its connection contexts", self._contexts.aclose())
+            except asyncio.CancelledError as error:
+                cancelled = error
         cancelled = await _shielded(self._leave(connected)) or cancelled
         if cancelled is not None:
             raise cancelled
