@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
+from asgiref.sync import markcoroutinefunction
+
 from aaah_core.hookspecs import hookimpl
 from aaah_core.interfaces import Check, Composition, Scope
 from aaah_core.messages import Call, Event
@@ -53,10 +55,8 @@ def _moment(permission: BasePermission, name: str, arguments: Callable[..., Any]
             kwargs = {key: value for key, value in kwargs.items() if key not in by_place}
         return method(*positional, **kwargs)
 
-    async def awaited(check: Check, *asked: Any) -> bool:
-        return bool(await ask(check, *asked))
-
-    return awaited if inspect.iscoroutinefunction(method) else ask
+    # It returns the method's own coroutine, which a worker may find to be one that never waits.
+    return markcoroutinefunction(ask) if inspect.iscoroutinefunction(method) else ask
 
 
 def _connect(scope: Scope, consumer: Any) -> tuple[Any, ...]:
