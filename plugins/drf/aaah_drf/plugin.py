@@ -15,9 +15,13 @@ __all__ = ["Settings", "aaah_actions", "aaah_exception_handlers", "aaah_permissi
 def aaah_permission_check(handler_class: type[Any], permission: Any) -> Check | None:
     """Return the check of one of DRF's permission classes, of a composition, or of a throttle."""
     from aaah_drf.permissions import check_of
+    from aaah_drf.request import let_have_request
     from aaah_drf.throttles import throttle_check
 
-    return check_of(permission) or throttle_check(handler_class, permission)
+    check = check_of(permission) or throttle_check(handler_class, permission)
+    if check is not None:
+        let_have_request(handler_class)
+    return check
 
 
 @hookimpl

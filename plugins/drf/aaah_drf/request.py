@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from aaah_core import MISSING, Call
 
-__all__ = ["CallRequest", "request_of"]
+__all__ = ["CallRequest", "let_have_request", "request_of"]
 
 #: What each action of the generic handlers is in HTTP; any other is a POST unless its handler's
 #: `http_methods` says otherwise.
@@ -45,6 +45,20 @@ def request_of(call: Call) -> CallRequest:
         request = call.state[_KEY] = CallRequest(call)
     request.seen_by(call.handler)
     return request
+
+
+def let_have_request(handler_class: Any) -> None:
+    """Let permissions and throttles read `view.request` of any handler, as of a view.
+
+    An instance's own attribute wins, and so does whatever the class has under that name.
+    """
+    if not hasattr(handler_class, "request"):
+        handler_class.request = _RequestOfCall()
+
+
+class _RequestOfCall:
+    def __get__(self, handler: Any, handler_class: type[Any]) -> Any:
+        return self if handler is None else request_of(handler.call)
 
 
 class CallRequest(Request):
