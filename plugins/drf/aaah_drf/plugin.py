@@ -25,10 +25,15 @@ def aaah_permission_check(handler_class: type[Any], permission: Any) -> Check | 
 
 
 @hookimpl
-def aaah_exception_handlers() -> Mapping[type[Exception], ExceptionHandler]:
+def aaah_exception_handlers(
+    handler_class: type[Any],
+) -> Mapping[type[Exception], ExceptionHandler]:
     """Return what answers for DRF's exceptions, and for Django's that DRF answers for."""
-    from aaah_drf.exceptions import REPLIES
+    from aaah_drf.exceptions import REPLIES, replies_of_generic_handlers
+    from aaah_drf.handlers import GenericAsyncAPIActionHandler
 
+    if issubclass(handler_class, GenericAsyncAPIActionHandler):
+        return replies_of_generic_handlers()
     return REPLIES
 
 

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import inspect
-import json
-from collections import deque
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from django.db import connections, transaction
-from django.db.models.query import QuerySet, RawQuerySet
 from django.http import Http404
-from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.response import Response
 from rest_framework.routers import BaseRouter, SimpleRouter
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from aaah_core import (
     ACTION_MARK,
+    AAAHError,
     Action,
     AsyncActionHandler,
     AsyncAPIActionHandler,
     Call,
     ConfigurationError,
-    Reply,
     ValidationError,
 )
+from aaah_drf.exceptions import DRFsAnswer, drfs_answer
 from aaah_drf.request import CallRequest, request_of
+from aaah_drf.responses import reply_of
 from aaah_drf.routes import Offer, offers
 from aaah_drf.throttles import not_counted
 
@@ -38,8 +35,6 @@ __all__ = ["ViewSetHandler", "serve"]
 
 _COLLECTION = ("list", "create")
 _ANY = "[^/.]+"
-_VIEWS = (KeysView, ValuesView, ItemsView)
-_MANY = (list, tuple, set, frozenset, deque, QuerySet, RawQuerySet, Iterator, *_VIEWS)
 #: What `path` takes in the place of one view, as from `include`.
 Included = tuple[list[URLPattern], None, None]
 
@@ -177,7 +172,8 @@ class _Endpoint:
         view.action_map = {method: self.offer.name}
         setattr(view, method, getattr(view, self.offer.name))
         view.request, view.args, view.kwargs = request._request, handler.args, kwargs
-        return _reply(view.dispatch(request._request, *handler.args, **kwargs))
+        response = view.dispatch(request._request, *handler.args, **kwargs)
+        return reply_of(response, view.aaah_raised)
 
     def _key(self, call: Call) -> tuple[str, dict[str, Any]]:
         """Return the key of the object, as text and as the route captures it, where it came in the
@@ -216,11 +212,28 @@ class _Front:
     name = description = suffix = detail = basename = None
     aaah_handler: Any
     aaah_request: CallRequest
+    #: What DRF would answer to the exception that was last handled.
+    aaah_answer: DRFsAnswer | None = None
+    #: What its handler of exceptions answered to in its own way.
+    aaah_raised: Exception | None = None
     request: Any
 
     def check_object_permissions(self, request: Any, obj: Any) -> None:
         self.aaah_handler.check_object_permissions(obj)  # the parents' checks
         super().check_object_permissions(request, obj)  # type: ignore[misc]  # the viewset's
+
+    def handle_exception(self, exc: Exception) -> Any:
+        if isinstance(exc, AAAHError):
+            raise exc  # what AAAH refuses: a handler that answers for everything made it a 500
+        response = super().handle_exception(exc)  # type: ignore[misc]  # the viewset's
+        if self.aaah_answer is not None and self.aaah_answer.is_still(response):
+            # To the handlers of exceptions, which know what a reply looks like.
+            raise self.aaah_answer.error
+        self.aaah_raised = exc
+        return response
+
+    def get_authenticate_header(self, request: Any) -> None:
+        """Return None: no reply has a header to ask for credentials in, so nothing is a 401."""
 
     def get_throttles(self) -> Any:
         throttles = super().get_throttles()  # type: ignore[misc]  # the viewset's
@@ -241,49 +254,18 @@ class _Passage(APIView):
     """What goes in the place of `APIView`'s own."""
 
     aaah_request: CallRequest
+    aaah_answer: DRFsAnswer | None
+
+    def handle_exception(self, exc: Exception) -> Any:
+        # Before anyone changes what the exception holds; the viewset may ask about another one.
+        self.aaah_answer = drfs_answer(exc)
+        return super().handle_exception(exc)
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return self.aaah_request
-
-    def handle_exception(self, exc: Exception) -> NoReturn:
-        raise exc  # to the handlers of exceptions, which know what a reply looks like
 
     def perform_content_negotiation(self, request: Any, force: bool = False) -> Any:
         # The codec is chosen. A viewset that asks is told that its client reads JSON.
         renderers = self.get_renderers()
         chosen = next((each for each in renderers if each.format == "json"), renderers[0])
         return chosen, chosen.media_type
-
-
-def _reply(response: Any) -> Any:
-    if isinstance(response, Response):
-        return Reply(_evaluated(response.data), response.status_code)
-    if not isinstance(response, HttpResponseBase):
-        raise TypeError(f"a viewset returned {type(response).__name__} and no response")
-    return _plain_reply(response)
-
-
-def _evaluated(data: Any) -> Any:
-    """Read what would ask the database while it is encoded, which no event loop may, and make lists
-    of what DRF's encoder makes lists of.
-    """
-    if isinstance(data, Mapping):
-        return {key: _evaluated(value) for key, value in data.items()}
-    if isinstance(data, _MANY):
-        return [_evaluated(value) for value in data]
-    return data
-
-
-def _plain_reply(response: Any) -> Reply:
-    """Return the reply for a response of Django's own, as decorators and `JsonResponse` give."""
-    status: int = response.status_code
-    if getattr(response, "streaming", False):
-        raise TypeError("a viewset returned a stream, which no reply carries")
-    text = response.content.decode(response.charset)
-    if status >= 400:
-        return Reply(status=status, errors=[{"code": "error", "detail": response.reason_phrase}])
-    if "Location" in response:
-        return Reply({"location": response["Location"]}, status)
-    if response.get("Content-Type", "").partition(";")[0] == "application/json":
-        return Reply(json.loads(text), status)
-    return Reply(text or None, status)
