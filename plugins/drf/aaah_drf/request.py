@@ -16,6 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from aaah_core import MISSING, Call
+from aaah_drf.pages import route_for_links
 
 __all__ = ["CallRequest", "let_have_request", "request_of"]
 
@@ -97,8 +98,7 @@ class CallRequest(Request):
     def build_absolute_uri(self, location: str | None = None) -> str:
         """Return the absolute URI of a location, or of the socket, as clients reach this server."""
         if location is None and self._links_are_routes:
-            # Nothing of a route is a fragment, which would end up behind the page's number.
-            return (self._call.route or "").replace("#", "%23")
+            return route_for_links(self._call.route or "")
         return self._request.build_absolute_uri(location)
 
     def linking_routes(self) -> CallRequest:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.db import connections, transaction
 from django.http import Http404
 from django.urls import URLPattern, re_path
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.routers import BaseRouter, SimpleRouter
 from rest_framework.views import APIView
@@ -25,16 +26,24 @@ from aaah_core import (
     ConfigurationError,
     ValidationError,
 )
+from aaah_drf.conf import Default
 from aaah_drf.exceptions import DRFsAnswer, drfs_answer
+from aaah_drf.pages import let_links_be_routes, set_page_size
 from aaah_drf.request import CallRequest, request_of
 from aaah_drf.responses import reply_of
 from aaah_drf.routes import Offer, offers
-from aaah_drf.throttles import not_counted
+from aaah_drf.throttles import not_counted, with_own_rates
 
 __all__ = ["ViewSetHandler", "serve"]
 
 _COLLECTION = ("list", "create")
 _ANY = "[^/.]+"
+_SETTINGS = {
+    "permission_classes": "DEFAULT_PERMISSION_CLASSES",
+    "throttle_classes": "DEFAULT_THROTTLE_CLASSES",
+    "filter_backends": "DEFAULT_FILTER_BACKENDS",
+    "pagination_class": "DEFAULT_PAGINATION_CLASS",
+}
 #: What `path` takes in the place of one view, as from `include`.
 Included = tuple[list[URLPattern], None, None]
 
@@ -202,7 +211,16 @@ class _Endpoint:
 def _served_class(viewset: Any) -> Any:
     """Return a child of a viewset that takes a call for its request."""
     # `_Passage` is an APIView, so it comes right before that, after all of the viewset's own.
-    return type(viewset.__name__, (_Front, viewset, _Passage), {"__module__": viewset.__module__})
+    namespace = {"__module__": viewset.__module__, **dict(_defaults(viewset))}
+    return type(viewset.__name__, (_Front, viewset, _Passage), namespace)
+
+
+def _defaults(viewset: Any) -> Iterator[tuple[str, Any]]:
+    """Give what the viewset has from DRF's views, which is for the settings to say."""
+    for name, setting in _SETTINGS.items():
+        owner = next((each for each in viewset.__mro__ if name in vars(each)), None)
+        if owner in (APIView, GenericAPIView):
+            yield name, Default(setting, vars(owner)[name])
 
 
 class _Front:
@@ -217,6 +235,7 @@ class _Front:
     #: What its handler of exceptions answered to in its own way.
     aaah_raised: Exception | None = None
     request: Any
+    throttle_classes: Any
 
     def check_object_permissions(self, request: Any, obj: Any) -> None:
         self.aaah_handler.check_object_permissions(obj)  # the parents' checks
@@ -236,6 +255,8 @@ class _Front:
         """Return None: no reply has a header to ask for credentials in, so nothing is a 401."""
 
     def get_throttles(self) -> Any:
+        # Past a property of the viewset's, which stays what it is.
+        vars(self)["throttle_classes"] = [with_own_rates(each) for each in self.throttle_classes]
         throttles = super().get_throttles()  # type: ignore[misc]  # the viewset's
         return not_counted(self.aaah_handler.call, throttles, self)
 
@@ -243,6 +264,9 @@ class _Front:
         request = self.request
         if not isinstance(request, CallRequest):
             return super().paginate_queryset(queryset)  # type: ignore[misc]  # the viewset's
+        paginator = getattr(self, "paginator", None)
+        set_page_size(paginator)
+        let_links_be_routes(paginator, self.aaah_handler.call.route)
         self.request = request.linking_routes()
         try:
             return super().paginate_queryset(queryset)  # type: ignore[misc]  # the viewset's
