@@ -83,12 +83,21 @@ def _handler_patterns(handler_class: Any) -> Iterator[URLPattern]:
     collection = _child(handler_class, {"route_has_key": False})
     yield re_path(r"^$", collection.as_aaah())
     attributes = {
-        attribute: None
+        attribute: _not_offered(method)
         for attribute in dir(handler_class)
-        if getattr(inspect.getattr_static(handler_class, attribute), ACTION_MARK, None)
+        if getattr(method := inspect.getattr_static(handler_class, attribute), ACTION_MARK, None)
         in _COLLECTION
     }
     yield re_path(rf"^(?P<{name}>{value})/$", _child(handler_class, attributes).as_aaah())
+
+
+def _not_offered(action: Any) -> Any:
+    """Return an action as a method that code may call, and no client."""
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return action(*args, **kwargs)
+
+    return method
 
 
 def _child(handler_class: Any, namespace: Mapping[str, Any]) -> Any:
