@@ -79,8 +79,12 @@ class AllowAny(BasePermission):
 
 
 def _is_authenticated(scope: Scope) -> bool:
+    user = scope.get("user")
     # Nothing but True will do: of the class AnonymousUser the attribute is a property, and true.
-    return getattr(scope.get("user"), "is_authenticated", False) is True
+    # Who was locked out is nobody: what puts users into a scope need not look at that.
+    return getattr(user, "is_authenticated", False) is True and bool(
+        getattr(user, "is_active", True)
+    )
 
 
 class IsAuthenticated(BasePermission):

@@ -122,7 +122,10 @@ class _ConnectionAuthentication(BaseAuthentication):
 
 def _is_authenticated(user: Any) -> bool:
     # Nothing but True will do: of the class AnonymousUser the attribute is a property, and true.
-    return getattr(user, "is_authenticated", False) is True
+    # Who was locked out is nobody, as to all authenticators of DRF's.
+    return getattr(user, "is_authenticated", False) is True and bool(
+        getattr(user, "is_active", True)
+    )
 
 
 def _method(call: Call, handler: Any) -> str:
