@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from aaah_core import AsyncAPIActionHandler, ConfigurationError, ValidationError
 from aaah_drf.conf import Default
 from aaah_drf.pages import let_links_be_routes, set_page_size
-from aaah_drf.request import CallRequest, request_of
+from aaah_drf.request import CallRequest, request_of, see_again
 
 __all__ = ["GenericAsyncAPIActionHandler"]
 
@@ -101,6 +101,15 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         found = get_object_or_404(queryset, **{self.lookup_field: self._lookup_value()})
         self.check_object_permissions(found)
         return found
+
+    def check_object_permissions(self, obj: Any) -> None:
+        """Ask every check about an object; see `AsyncAPIActionHandler`.
+
+        Raises:
+            PermissionDenied: A check refused.
+        """
+        super().check_object_permissions(obj)
+        see_again(self.call)
 
     def _lookup_value(self) -> Any:
         name = self.lookup_url_kwarg or self.lookup_field

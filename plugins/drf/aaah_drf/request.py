@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from aaah_core import MISSING, Call
 from aaah_drf.pages import route_for_links
 
-__all__ = ["CallRequest", "let_have_request", "request_of"]
+__all__ = ["CallRequest", "let_have_request", "request_of", "see_again"]
 
 #: What each action of the generic handlers is in HTTP; any other is a POST unless its handler's
 #: `http_methods` says otherwise.
@@ -46,6 +46,14 @@ def request_of(call: Call) -> CallRequest:
         request = call.state[_KEY] = CallRequest(call)
     request.seen_by(call.handler)
     return request
+
+
+def see_again(call: Call) -> None:
+    """Let the request of a call, if there is one, have the method that it has to the handler that
+    runs, and not to a parent that was asked.
+    """
+    if _KEY in call.state:
+        request_of(call)
 
 
 def let_have_request(handler_class: Any) -> None:

@@ -29,7 +29,7 @@ from aaah_core import (
 from aaah_drf.conf import Default
 from aaah_drf.exceptions import DRFsAnswer, drfs_answer
 from aaah_drf.pages import let_links_be_routes, set_page_size
-from aaah_drf.request import CallRequest, request_of
+from aaah_drf.request import CallRequest, request_of, see_again
 from aaah_drf.responses import reply_of
 from aaah_drf.routes import Offer, offers
 from aaah_drf.throttles import not_counted, with_own_rates
@@ -248,6 +248,7 @@ class _Front:
 
     def check_object_permissions(self, request: Any, obj: Any) -> None:
         self.aaah_handler.check_object_permissions(obj)  # the parents' checks
+        see_again(self.aaah_handler.call)
         super().check_object_permissions(request, obj)  # type: ignore[misc]  # the viewset's
 
     def handle_exception(self, exc: Exception) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from aaah_core import (
     BasePermission,
     Check,
     ConfigurationError,
+    apublish,
 )
 from aaah_core.testing import connect
 from aaah_drf.consumers import GenericAsyncAPIConsumer
@@ -159,6 +161,33 @@ def without_answers(tree: Any) -> Any:
 @given(tree=trees_of(mixed_leaves))
 async def test_drf_native_and_async_classes_can_be_composed(tree: Any) -> None:
     assert await answers(composed(without_answers(tree))) == statuses(*truth(tree))
+
+
+silent = st.builds(lambda: type(BasePermission)("Silent", (BasePermission,), {}))
+any_leaves = st.one_of(mixed_leaves.map(lambda leaf: leaf[1]), drf_leaves, silent)
+
+
+@settings(deadline=None, max_examples=60)
+@given(tree=trees_of(any_leaves))
+async def test_who_may_run_an_action_and_nobody_else_gets_its_events(tree: Any) -> None:
+    class Room(AsyncAPIConsumer):
+        groups = ["room"]
+        permission_classes = (composed(tree),)
+
+        @async_action
+        def news(self) -> bool:
+            return True
+
+        async def after(self, event: Any) -> None:
+            await self.send_json({"event": "after"})
+
+    async with connect(Room.as_asgi()) as client:
+        allowed = (await client.call("news"))["status"] == 200
+        await apublish("room", "news", {})
+        # Events come in order: this one, which asks nobody, ends the wait for the other.
+        await get_channel_layer().group_send("room", {"type": "after"})  # type: ignore[union-attr]  # there is one
+        first = (await client.receive())["event"]
+    assert first == ("news" if allowed else "after")
 
 
 @settings(deadline=None, max_examples=20)
