@@ -87,7 +87,8 @@ class AsyncAPIActionHandler(AsyncActionHandler):
     """A handler with permissions.
 
     Attributes:
-        permission_classes: What plugins make checks of; all must pass, the parents' too.
+        permission_classes: What plugins make checks of; all must pass, the parents' too. Where no
+            class names any, a plugin may know a default; an empty list asks nobody.
     """
 
     permission_classes: ClassVar[Sequence[Any]] = ()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AllowAny",
     "BasePermission",
+    "DefaultPermissions",
     "IsAuthenticated",
     "IsAuthenticatedStrictly",
     "IsOwner",
@@ -72,6 +73,14 @@ class BasePermission(Operators, metaclass=PermissionMeta):
         By default, whoever may run an action may receive what it broadcasts.
         """
         return self.has_permission(scope, handler, event.name)
+
+
+class DefaultPermissions:
+    """What the hook for checks is asked about where a class names no `permission_classes`.
+
+    A plugin that knows a default of its project's answers; where none does, everyone is allowed.
+    The default is for the class's own actions: unlike what a class names, it binds no routes below.
+    """
 
 
 class AllowAny(BasePermission):

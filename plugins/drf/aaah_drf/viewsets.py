@@ -152,6 +152,7 @@ class ViewSetHandler(AsyncAPIActionHandler):
         http_methods: The HTTP methods that they stand for.
     """
 
+    permission_classes = ()
     viewset_actions: ClassVar[Mapping[str, Action]] = {}
     http_methods: ClassVar[Mapping[str, Iterable[str]]] = {}
 
