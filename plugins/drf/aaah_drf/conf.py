@@ -8,9 +8,9 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from aaah_core import MISSING, ConfigurationError, plugin_settings
+from aaah_core import MISSING, Composition, ConfigurationError, plugin_settings
 
-__all__ = ["Default", "Settings", "default"]
+__all__ = ["Default", "Settings", "default", "default_permissions"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,14 @@ def _imported(value: Any) -> Any:
     if isinstance(value, list):
         return [_imported(each) for each in value]
     return import_string(value) if isinstance(value, str) else value
+
+
+def default_permissions() -> Composition | None:
+    """Return what asks the default permissions; None where they let everyone pass."""
+    from rest_framework.permissions import AllowAny
+
+    asked = [each for each in default("DEFAULT_PERMISSION_CLASSES") if each is not AllowAny]
+    return Composition("and", asked) if asked else None
 
 
 class Default:

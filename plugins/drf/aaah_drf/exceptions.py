@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -15,13 +13,10 @@ from django.http import Http404
 from django.utils.functional import Promise
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
-from rest_framework.views import exception_handler
 
-from aaah_core import MISSING, AAAHError, Call, ExceptionHandler, Reply, run_sync
-from aaah_drf.request import request_of
-from aaah_drf.responses import reply_of
+from aaah_core import Call, Reply
 
-__all__ = ["REPLIES", "DRFsAnswer", "drfs_answer", "replies_of_generic_handlers", "reply_to"]
+__all__ = ["REPLIES", "as_drf", "reply_to", "status_of"]
 
 logger = logging.getLogger("aaah.drf")
 
@@ -34,10 +29,11 @@ def reply_to(call: Call, error: exceptions.APIException) -> Reply:
     if wait is not None:
         for each in errors:
             each["retry_after"] = wait
-    return Reply(status=_status(error), errors=errors)
+    return Reply(status=status_of(error), errors=errors)
 
 
-def _status(error: exceptions.APIException) -> int:
+def status_of(error: exceptions.APIException) -> int:
+    """Return the status of the reply to an exception of DRF's."""
     # A 401 asks for credentials in a header, and there is no header here to ask for or to send.
     # Without authenticators, DRF's views answer these two with 403 for the same reason.
     if isinstance(error, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
@@ -71,10 +67,10 @@ def _step(key: Any) -> str | int:
 
 
 def _django(call: Call, error: Http404 | PermissionDenied) -> Reply:
-    return reply_to(call, _as_drf(error))
+    return reply_to(call, as_drf(error))
 
 
-def _as_drf(error: Exception) -> Any:
+def as_drf(error: Exception) -> Any:
     """Return what DRF's views make of an exception; None for one that they do not know."""
     if isinstance(error, Http404):
         return exceptions.NotFound(_said(error))
@@ -112,62 +108,3 @@ REPLIES: Mapping[type[Exception], Callable[[Call, Any], Reply]] = {
     ProtectedError: _in_use,
     RestrictedError: _in_use,
 }
-
-
-# DRF's `EXCEPTION_HANDLER`: what it answers in its own way goes before what stands above.
-
-
-@dataclass(frozen=True)
-class DRFsAnswer:
-    """What DRF's own handler of exceptions answers to one; nothing where `status` is None."""
-
-    error: Exception
-    status: int | None
-    body: Any
-
-    def is_still(self, response: Any) -> bool:
-        """Say whether a handler of exceptions answered with nothing else."""
-        said = (response.status_code, getattr(response, "data", MISSING))
-        return said == (self.status, self.body)
-
-
-def drfs_answer(error: Exception) -> DRFsAnswer:
-    """Return what DRF answers to an exception; ask before a handler may change its `detail`."""
-    known = _as_drf(error)
-    if known is None:
-        return DRFsAnswer(error, None, None)
-    body = known.detail if isinstance(known.detail, (list, dict)) else {"detail": known.detail}
-    return DRFsAnswer(error, _status(known), deepcopy(body))
-
-
-def replies_of_generic_handlers() -> Mapping[type[Exception], ExceptionHandler]:
-    """Return `REPLIES`, with `EXCEPTION_HANDLER` asked first where it is not DRF's own."""
-    if api_settings.EXCEPTION_HANDLER is exception_handler:
-        return REPLIES
-    return dict.fromkeys([Exception, *REPLIES], _asked)
-
-
-async def _asked(call: Call, error: Exception) -> Reply:
-    # What AAAH refuses is none of DRF's: a handler that answers for everything would make it a 500.
-    if not isinstance(error, AAAHError):
-        # It may ask the database, as may what it logs by.
-        reply = await run_sync(_by_exception_handler, call, error)
-        if reply is not None:
-            return reply
-    for exception_class in type(error).__mro__:
-        if exception_class in REPLIES:
-            return REPLIES[exception_class](call, error)
-    raise error  # a bug, or what the core knows
-
-
-def _by_exception_handler(call: Call, error: Exception) -> Reply | None:
-    handler: Any = call.handler
-    context = {"view": handler, "args": handler.args, "kwargs": handler.kwargs}
-    before = drfs_answer(error)
-    if isinstance(error, exceptions.APIException):
-        error.status_code = _status(error)
-    handle: Any = api_settings.EXCEPTION_HANDLER
-    response = handle(error, {**context, "request": request_of(call)})
-    if response is None or before.is_still(response):
-        return None
-    return reply_of(response, error)

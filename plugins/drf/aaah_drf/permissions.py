@@ -15,8 +15,7 @@ from rest_framework.permissions import (
     SingleOperandHolder,
 )
 
-from aaah_core import Call, Check, Composition, DefaultPermissions, Event
-from aaah_drf.conf import default
+from aaah_core import Call, Check, Composition, Event
 from aaah_drf.request import request_of
 
 __all__ = ["check_of"]
@@ -30,8 +29,6 @@ def check_of(permission: Any) -> Check | None:
     Args:
         permission: An entry of `permission_classes`, or an operand of a composition.
     """
-    if permission is DefaultPermissions:
-        return _default()
     if isinstance(permission, OperandHolder):
         return _composition(permission, permission.op1_class, permission.op2_class)
     if isinstance(permission, SingleOperandHolder):
@@ -47,12 +44,6 @@ def check_of(permission: Any) -> Check | None:
         return None
     # The default of DRF's settings must not cost an async action a thread.
     return Check() if permission is AllowAny else _EntryCheck(permission)
-
-
-def _default() -> Check | None:
-    # Not as operands: one that refuses here refuses the whole, so it may do so in its own words.
-    asked = [each for each in default("DEFAULT_PERMISSION_CLASSES") if each is not AllowAny]
-    return Composition("and", asked) if asked else None
 
 
 def _is_class(permission: Any) -> bool:

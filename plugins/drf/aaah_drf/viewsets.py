@@ -27,7 +27,7 @@ from aaah_core import (
     ValidationError,
 )
 from aaah_drf.conf import Default
-from aaah_drf.exceptions import DRFsAnswer, drfs_answer
+from aaah_drf.exception_handler import DRFsAnswer, drfs_answer
 from aaah_drf.pages import let_links_be_routes, set_page_size
 from aaah_drf.request import CallRequest, request_of, see_again
 from aaah_drf.responses import reply_of
