@@ -7,13 +7,13 @@ from copy import copy
 from io import BytesIO
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
 from django.utils.datastructures import MultiValueDict
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 
 from aaah_core import MISSING, Call
 from aaah_drf.pages import route_for_links
@@ -168,7 +168,9 @@ def _http_request(call: Call) -> ASGIRequest:
         },
         BytesIO(),
     )
-    request.user = call.user if _is_authenticated(call.user) else AnonymousUser()
+    # Where the app of Django's users is not installed, neither is an AnonymousUser to import.
+    nobody: Any = api_settings.UNAUTHENTICATED_USER
+    request.user = call.user if _is_authenticated(call.user) else nobody and nobody()
     if "session" in scope:
         request.session = scope["session"]
     return request
