@@ -51,6 +51,7 @@ from aaah_core.messages import MISSING, Call, Event, Missing, Reply
 from aaah_core.permissions import (
     AllowAny,
     BasePermission,
+    DefaultPermissions,
     IsAuthenticated,
     IsAuthenticatedStrictly,
     IsOwner,
@@ -82,6 +83,7 @@ __all__ = [
     "ConnectionContext",
     "DeadlineExceeded",
     "DecodeError",
+    "DefaultPermissions",
     "EncodeError",
     "Event",
     "ExceptionHandler",

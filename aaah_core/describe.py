@@ -34,7 +34,10 @@ def _routes(plan: Plan, prefix: str, above: list[str]) -> list[dict[str, Any]]:
         {
             "route": prefix,
             "handler": f"{plan.handler_class.__module__}.{plan.handler_class.__qualname__}",
-            "permissions": permissions,
+            "permissions": [
+                *permissions,
+                *(["DefaultPermissions"] if plan.default_moments else []),
+            ],
             "actions": [_action(action) for _, action in sorted(plan.actions.items())],
         }
     ]

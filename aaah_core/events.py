@@ -87,9 +87,11 @@ async def _permitted(connection: Connection, event: Event, message: dict[str, An
     consumer = connection.consumer
     action = message.get("action") or event.name
     subscription = Call(action, scope=consumer.scope, consumer=consumer, handler=consumer)
-    for plan in _lineage(connection.plan, message.get("handler")):
+    lineage = _lineage(connection.plan, message.get("handler"))
+    for plan in lineage:
         subscription.handler = _stand_in(plan, subscription)
-        for moments in plan.moments:
+        default = plan.default_moments if plan is lineage[-1] else []
+        for moments in (*plan.moments, *default):
             if (moment := moments["event"]) is None:
                 continue
             arguments = (subscription, event)

@@ -56,14 +56,26 @@ class Guard:
 
     def allows_in_worker(self, handler: AsyncActionHandler, call: Call, *arguments: Any) -> bool:
         """Ask those that are plain; the caller is a worker thread."""
-        try:
-            for up, moment in self.blocking:
-                call.handler = ancestor(handler, up)
-                if not moment.ask(call, *arguments):
-                    return False
-        finally:
-            call.handler = handler
-        return True
+        return _in_worker(self.blocking, handler, call, *arguments)
+
+    def allows_all_in_worker(
+        self, handler: AsyncActionHandler, call: Call, *arguments: Any
+    ) -> bool:
+        """Ask all of them; the caller is a worker thread."""
+        return _in_worker((*self.awaited, *self.blocking), handler, call, *arguments)
+
+
+def _in_worker(
+    asked: tuple[tuple[int, Moment], ...], handler: AsyncActionHandler, call: Call, *arguments: Any
+) -> bool:
+    try:
+        for up, moment in asked:
+            call.handler = ancestor(handler, up) if up else handler
+            if not moment.ask_in_worker(call, *arguments):
+                return False
+    finally:
+        call.handler = handler
+    return True
 
 
 def ancestor(handler: AsyncActionHandler, up: int) -> AsyncActionHandler:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from asgiref.sync import async_to_sync
-
 from aaah_core.errors import PermissionDenied
 
 if TYPE_CHECKING:
@@ -89,7 +87,8 @@ class AsyncAPIActionHandler(AsyncActionHandler):
     """A handler with permissions.
 
     Attributes:
-        permission_classes: What plugins make checks of; all must pass, the parents' too.
+        permission_classes: What plugins make checks of; all must pass, the parents' too. Where no
+            class names any, a plugin may know a default; an empty list asks nobody.
     """
 
     permission_classes: ClassVar[Sequence[Any]] = ()
@@ -104,9 +103,14 @@ class AsyncAPIActionHandler(AsyncActionHandler):
             raise PermissionDenied
 
     def check_object_permissions(self, obj: Any) -> None:
-        """Do what `acheck_object_permissions` does, from sync code in a worker thread."""
-        guard = self._plan.object_guard
-        if guard.awaited:
-            async_to_sync(self.acheck_object_permissions)(obj)
-        elif not guard.allows_in_worker(self, self.call, obj):
+        """Do what `acheck_object_permissions` does, from sync code in a worker thread.
+
+        All of it runs in that thread, but for an async check that awaits something: that one runs
+        on the connection's event loop, and the thread waits. What such a check hands to a thread,
+        as the async ORM does, comes back to this one: same database connection, same transaction.
+
+        Raises:
+            PermissionDenied: A check refused.
+        """
+        if not self._plan.object_guard.allows_all_in_worker(self, self.call, obj):
             raise PermissionDenied

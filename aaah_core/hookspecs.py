@@ -69,7 +69,8 @@ def aaah_permission_check(handler_class: type[AsyncActionHandler], permission: A
 
     Asked once for each entry, for each operand of a `Composition`, and for each entry of
     `throttle_classes`. An entry that nobody answers for stops the start. All checks of a handler,
-    and of its parents, must pass.
+    and of its parents, must pass. For a handler that names no `permission_classes` it is asked
+    about `DefaultPermissions`, where no answer lets everyone pass.
     """
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import CodeType
 from typing import Any, Literal, TypeAlias
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
@@ -25,6 +28,13 @@ class Moment:
     ask: Callable[..., Any]
     #: Whether `ask` is a coroutine function; a plain one belongs in a worker thread.
     awaited: bool
+    #: What a worker thread asks instead, which is plain.
+    ask_in_worker: Callable[..., bool]
+
+    @classmethod
+    def plain(cls, ask: Callable[..., bool]) -> Moment:
+        """Return a question that only worker threads ask."""
+        return cls(ask, False, ask)
 
 
 #: The moments at which a check has a say.
@@ -50,20 +60,40 @@ def _own(check: Check, name: Name) -> Moment | None:
     if getattr(method, "__func__", None) is getattr(Check, name):
         return None
     if iscoroutinefunction(method):
-        return Moment(method, awaited=True)
-    return Moment(_settled(method), awaited=False)
+        return Moment(method, True, _settled(method))
+    return Moment.plain(_settled(method))
 
 
 def _settled(method: Callable[..., Any]) -> Callable[..., bool]:
-    """Let a plain method answer with an awaitable: a worker can wait for it."""
+    """Let a method answer with an awaitable: a worker can wait for it."""
 
     def ask(*arguments: Any) -> bool:
         answer = method(*arguments)
-        if inspect.isawaitable(answer):
-            return bool(async_to_sync(_wait)(answer))
-        return bool(answer)
+        return bool(_result(answer) if inspect.isawaitable(answer) else answer)
 
     return ask
+
+
+def _result(answer: Any) -> Any:
+    """Return what an awaitable gives, in a worker thread.
+
+    A coroutine that never waits runs in this thread. One that waits for something needs the event
+    loop of its connection, to which all belongs that it may wait for; meanwhile this thread runs
+    what the coroutine hands to threads, the async ORM above all: on the same database connection,
+    in the same transaction.
+    """
+    if inspect.iscoroutine(answer) and not _waits(answer.cr_code):
+        try:
+            answer.send(None)
+        except StopIteration as end:
+            return end.value
+    return async_to_sync(_wait)(answer)
+
+
+@cache
+def _waits(code: CodeType) -> bool:
+    # Every `await`, `async for` and `async with` is made of this instruction.
+    return any(instruction.opname == "SEND" for instruction in dis.get_instructions(code))
 
 
 async def _wait(answer: Any) -> Any:
@@ -90,7 +120,12 @@ def _call_as_object(operand: Moments) -> Moments:
     moment = operand["call"]
     if moment is None:
         return {"object": None}
-    return {"object": Moment(lambda call, obj: moment.ask(call), moment.awaited)}
+    ask, ask_in_worker = moment.ask, moment.ask_in_worker
+    return {
+        "object": Moment(
+            lambda call, obj: ask(call), moment.awaited, lambda call, obj: ask_in_worker(call)
+        )
+    }
 
 
 def _not(name: Name, operands: Sequence[Moments]) -> Moment | None:
@@ -99,15 +134,16 @@ def _not(name: Name, operands: Sequence[Moments]) -> Moment | None:
         # Who lets every call pass, negated, lets none, nor gives anybody the events of one; where
         # a check has no say, nor has its negation.
         lets_all = name == "call" or (name == "event" and operands[0]["call"] is None)
-        return Moment(lambda *arguments: False, awaited=False) if lets_all else None
-    ask = moment.ask
-    if not moment.awaited:
-        return Moment(lambda *arguments: not ask(*arguments), awaited=False)
+        return Moment.plain(lambda *arguments: False) if lets_all else None
+    ask, ask_in_worker = moment.ask, moment.ask_in_worker
+
+    def plain(*arguments: Any) -> bool:
+        return not ask_in_worker(*arguments)
 
     async def negated(*arguments: Any) -> bool:
         return not await ask(*arguments)
 
-    return Moment(negated, awaited=True)
+    return Moment(negated, True, plain) if moment.awaited else Moment.plain(plain)
 
 
 def _fold(moments: Sequence[Moment], *, decisive: bool) -> Moment:
@@ -115,7 +151,7 @@ def _fold(moments: Sequence[Moment], *, decisive: bool) -> Moment:
 
     def plain(*arguments: Any) -> bool:
         for moment in moments:
-            if bool(moment.ask(*arguments)) is decisive:
+            if moment.ask_in_worker(*arguments) is decisive:
                 return decisive
         return not decisive
 
@@ -127,4 +163,4 @@ def _fold(moments: Sequence[Moment], *, decisive: bool) -> Moment:
         return not decisive
 
     awaited = any(moment.awaited for moment in moments)
-    return Moment(mixed if awaited else plain, awaited)
+    return Moment(mixed, True, plain) if awaited else Moment.plain(plain)

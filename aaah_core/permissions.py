@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AllowAny",
     "BasePermission",
+    "DefaultPermissions",
     "IsAuthenticated",
     "IsAuthenticatedStrictly",
     "IsOwner",
@@ -74,13 +75,25 @@ class BasePermission(Operators, metaclass=PermissionMeta):
         return self.has_permission(scope, handler, event.name)
 
 
+class DefaultPermissions:
+    """What the hook for checks is asked about where a class names no `permission_classes`.
+
+    A plugin that knows a default of its project's answers; where none does, everyone is allowed.
+    The default is for the class's own actions: unlike what a class names, it binds no routes below.
+    """
+
+
 class AllowAny(BasePermission):
     """Everyone may do everything."""
 
 
 def _is_authenticated(scope: Scope) -> bool:
+    user = scope.get("user")
     # Nothing but True will do: of the class AnonymousUser the attribute is a property, and true.
-    return getattr(scope.get("user"), "is_authenticated", False) is True
+    # Who was locked out is nobody: what puts users into a scope need not look at that.
+    return getattr(user, "is_authenticated", False) is True and bool(
+        getattr(user, "is_active", True)
+    )
 
 
 class IsAuthenticated(BasePermission):

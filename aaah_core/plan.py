@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from aaah_core import conf
 from aaah_core.dispatch import around, innermost, outermost
 from aaah_core.errors import ConfigurationError
 from aaah_core.guards import Guard
+from aaah_core.handlers import AsyncAPIActionHandler
 from aaah_core.interfaces import (
     Action,
     CallNext,
@@ -28,6 +30,7 @@ from aaah_core.interfaces import (
 )
 from aaah_core.limits import Limits
 from aaah_core.moments import Moment, Moments, Name, compile_check
+from aaah_core.permissions import DefaultPermissions
 from aaah_core.registry import Plugin, Registry, current
 from aaah_core.requirements import (
     no_check,
@@ -79,6 +82,8 @@ class Plan:
     exception_handlers: dict[type[Exception], ExceptionHandler] = field(default_factory=dict)
     #: What its own permission classes ask, by moment; the guards have the parents' too.
     moments: list[Moments] = field(default_factory=list)
+    #: What is asked about its own actions alone, as its class names no permissions.
+    default_moments: list[Moments] = field(default_factory=list)
     call_guard: Guard = field(default_factory=Guard)
     object_guard: Guard = field(default_factory=Guard)
     children: dict[type[AsyncActionHandler], Plan] = field(default_factory=dict)
@@ -160,7 +165,9 @@ def _compile_consumer(registry: Registry, consumer_class: type[AsyncAPIConsumer]
     plan.rejection = _middleware(plan, None)
     _compile_handler(plan)
     plan.connect_guard = tuple(
-        moment for moments in plan.moments if (moment := moments["connect"]) is not None
+        moment
+        for moments in (*plan.moments, *plan.default_moments)
+        if (moment := moments["connect"]) is not None
     )
     return plan
 
@@ -226,6 +233,7 @@ def _compile_handler(plan: Plan) -> None:
     handler_class = plan.handler_class
     require_handler(handler_class)
     plan.moments = _moments(plan)
+    plan.default_moments = _default_moments(plan)
     plan.call_guard = _guard(plan, "call")
     plan.object_guard = _guard(plan, "object")
     hook = "aaah_exception_handlers"
@@ -250,27 +258,45 @@ def _compile_handler(plan: Plan) -> None:
 
 
 def _moments(plan: Plan) -> list[Moments]:
-    handler_class = plan.handler_class
-
-    def check_of(permission: Any) -> Check:
-        hook = "aaah_permission_check"
-        arguments = {"handler_class": handler_class, "permission": permission}
-        for plugin, check in ask(plan.registry, hook, **arguments):
-            subject = getattr(permission, "__name__", repr(permission))
-            plan.answers.append(Answer(hook, subject, plugin))
-            return cast(Check, typed(check, Check, plugin, hook))
-        raise no_check(handler_class, name, permission)
-
-    moments: list[Moments] = []
     # A throttle refuses calls as a permission does; one that nobody enforces stops the start, too.
-    for name in ("permission_classes", "throttle_classes"):
-        entries = getattr(handler_class, name, ())
-        moments += [compile_check(check_of(entry), check_of) for entry in entries]
-    return moments
+    return [
+        _compiled(plan, name, _require_check(plan, name, entry))
+        for name in ("permission_classes", "throttle_classes")
+        for entry in getattr(plan.handler_class, name, ())
+    ]
+
+
+def _default_moments(plan: Plan) -> list[Moments]:
+    name = "permission_classes"
+    named = next((each for each in plan.handler_class.__mro__ if name in vars(each)), None)
+    check = _check(plan, DefaultPermissions) if named is AsyncAPIActionHandler else None
+    return [] if check is None else [_compiled(plan, "the default of permission_classes", check)]
+
+
+def _compiled(plan: Plan, name: str, check: Check) -> Moments:
+    return compile_check(check, partial(_require_check, plan, name))
+
+
+def _require_check(plan: Plan, name: str, permission: Any) -> Check:
+    check = _check(plan, permission)
+    if check is None:
+        raise no_check(plan.handler_class, name, permission)
+    return check
+
+
+def _check(plan: Plan, permission: Any) -> Check | None:
+    hook = "aaah_permission_check"
+    arguments = {"handler_class": plan.handler_class, "permission": permission}
+    for plugin, check in ask(plan.registry, hook, **arguments):
+        subject = getattr(permission, "__name__", repr(permission))
+        plan.answers.append(Answer(hook, subject, plugin))
+        return cast(Check, typed(check, Check, plugin, hook))
+    return None
 
 
 def _guard(plan: Plan, name: Name) -> Guard:
-    asked: list[tuple[int, Moment]] = []
+    default = [moment for each in plan.default_moments if (moment := each[name]) is not None]
+    asked: list[tuple[int, Moment]] = [(0, moment) for moment in default]
     up, place = 0, plan
     while True:
         own = [moment for each in place.moments if (moment := each[name]) is not None]

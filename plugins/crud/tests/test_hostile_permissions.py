@@ -223,6 +223,7 @@ ANONYMOUS = [
     None,
     AnonymousUser(),
     SimpleLazyObject(AnonymousUser),
+    User(pk=1, username="emma", is_active=False),
     AnonymousUser,
     User,
     "emma",

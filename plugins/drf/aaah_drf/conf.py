@@ -8,9 +8,9 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from aaah_core import ConfigurationError, plugin_settings
+from aaah_core import MISSING, Composition, ConfigurationError, plugin_settings
 
-__all__ = ["Default", "Settings", "default"]
+__all__ = ["Default", "Settings", "default", "default_permissions"]
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Settings:
     Classes stand as dotted names, as in DRF's settings, or as themselves.
     """
 
-    #: Of generic handlers that name no `permission_classes`.
+    #: Of generic handlers and served viewsets that name no `permission_classes`.
     DEFAULT_PERMISSION_CLASSES: list[Any] | None = None
-    #: Of generic handlers that name no `throttle_classes`.
+    #: The same of `throttle_classes`.
     DEFAULT_THROTTLE_CLASSES: list[Any] | None = None
     #: Rates by scope; a scope that is not here has DRF's rate.
     DEFAULT_THROTTLE_RATES: dict[str, str | None] | None = None
-    #: Of generic handlers that name no `filter_backends`.
+    #: The same of `filter_backends`.
     DEFAULT_FILTER_BACKENDS: list[Any] | None = None
-    #: Of generic handlers that name no `pagination_class`.
+    #: The same of `pagination_class`.
     DEFAULT_PAGINATION_CLASS: Any = None
     #: The size of a page, where a paginator's class sets none of its own.
     PAGE_SIZE: int | None = None
@@ -59,11 +59,26 @@ def _imported(value: Any) -> Any:
     return import_string(value) if isinstance(value, str) else value
 
 
-class Default:
-    """Stands for a setting until a class says otherwise."""
+def default_permissions() -> Composition | None:
+    """Return what asks the default permissions; None where they let everyone pass."""
+    from rest_framework.permissions import AllowAny
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    asked = [each for each in default("DEFAULT_PERMISSION_CLASSES") if each is not AllowAny]
+    return Composition("and", asked) if asked else None
+
+
+class Default:
+    """Stands for a setting until a class says otherwise.
+
+    Args:
+        name: The setting.
+        drfs: What DRF's views made of it when they were imported; what it says now, if left out.
+    """
+
+    def __init__(self, name: str, drfs: Any = MISSING) -> None:
+        self._name, self._drfs = name, drfs
 
     def __get__(self, instance: object, owner: type[Any]) -> Sequence[Any] | Any:
+        if self._drfs is not MISSING and getattr(settings, self._name) is None:
+            return self._drfs
         return default(self._name)

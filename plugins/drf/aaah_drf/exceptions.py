@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -14,9 +14,9 @@ from django.utils.functional import Promise
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 
-from aaah_core import Call, ExceptionHandler, Reply
+from aaah_core import Call, Reply
 
-__all__ = ["REPLIES", "reply_to"]
+__all__ = ["REPLIES", "as_drf", "reply_to", "status_of"]
 
 logger = logging.getLogger("aaah.drf")
 
@@ -29,10 +29,11 @@ def reply_to(call: Call, error: exceptions.APIException) -> Reply:
     if wait is not None:
         for each in errors:
             each["retry_after"] = wait
-    return Reply(status=_status(error), errors=errors)
+    return Reply(status=status_of(error), errors=errors)
 
 
-def _status(error: exceptions.APIException) -> int:
+def status_of(error: exceptions.APIException) -> int:
+    """Return the status of the reply to an exception of DRF's."""
     # A 401 asks for credentials in a header, and there is no header here to ask for or to send.
     # Without authenticators, DRF's views answer these two with 403 for the same reason.
     if isinstance(error, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
@@ -65,12 +66,17 @@ def _step(key: Any) -> str | int:
     return key if isinstance(key, int) else str(key)
 
 
-def _not_found(call: Call, error: Http404) -> Reply:
-    return reply_to(call, exceptions.NotFound(_said(error)))
+def _django(call: Call, error: Http404 | PermissionDenied) -> Reply:
+    return reply_to(call, as_drf(error))
 
 
-def _denied(call: Call, error: PermissionDenied) -> Reply:
-    return reply_to(call, exceptions.PermissionDenied(_said(error)))
+def as_drf(error: Exception) -> Any:
+    """Return what DRF's views make of an exception; None for one that they do not know."""
+    if isinstance(error, Http404):
+        return exceptions.NotFound(_said(error))
+    if isinstance(error, PermissionDenied):
+        return exceptions.PermissionDenied(_said(error))
+    return error if isinstance(error, exceptions.APIException) else None
 
 
 def _said(error: Exception) -> Any:
@@ -94,10 +100,10 @@ def _in_use(call: Call, error: ProtectedError | RestrictedError) -> Reply:
 
 
 #: By exception class, as `aaah_exception_handlers` returns them.
-REPLIES: Mapping[type[Exception], ExceptionHandler] = {
+REPLIES: Mapping[type[Exception], Callable[[Call, Any], Reply]] = {
     exceptions.APIException: reply_to,
-    Http404: _not_found,
-    PermissionDenied: _denied,
+    Http404: _django,
+    PermissionDenied: _django,
     IntegrityError: _conflict,
     ProtectedError: _in_use,
     RestrictedError: _in_use,

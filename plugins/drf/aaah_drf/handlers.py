@@ -11,8 +11,9 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
 from aaah_core import AsyncAPIActionHandler, ConfigurationError, ValidationError
-from aaah_drf.conf import Default, settings
-from aaah_drf.request import CallRequest, request_of
+from aaah_drf.conf import Default
+from aaah_drf.pages import let_links_be_routes, set_page_size
+from aaah_drf.request import CallRequest, request_of, see_again
 
 __all__ = ["GenericAsyncAPIActionHandler"]
 
@@ -101,6 +102,15 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         self.check_object_permissions(found)
         return found
 
+    def check_object_permissions(self, obj: Any) -> None:
+        """Ask every check about an object; see `AsyncAPIActionHandler`.
+
+        Raises:
+            PermissionDenied: A check refused.
+        """
+        super().check_object_permissions(obj)
+        see_again(self.call)
+
     def _lookup_value(self) -> Any:
         name = self.lookup_url_kwarg or self.lookup_field
         if self.route_has_key and name in self.kwargs:
@@ -154,33 +164,20 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         """The paginator of this call, or None."""
         # The instance of a consumer outlives the call.
         if _PAGINATOR not in self.call.state:
-            self.call.state[_PAGINATOR] = self._new_paginator()
+            made = self.pagination_class and self.pagination_class()
+            if made is not None:
+                set_page_size(made)
+            self.call.state[_PAGINATOR] = made
         return self.call.state[_PAGINATOR]
-
-    def _new_paginator(self) -> Any:
-        if self.pagination_class is None:
-            return None
-        paginator = self.pagination_class()
-        if settings.PAGE_SIZE is not None:
-            for name in ("page_size", "default_limit"):
-                if _is_drfs_own(type(paginator), name):
-                    setattr(paginator, name, settings.PAGE_SIZE)
-        return paginator
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """Return the page that the query of the route asks for; None without pagination."""
         if self.paginator is None:
             return None
+        let_links_be_routes(self.paginator, self.call.route or "")
         return self.paginator.paginate_queryset(queryset, self.request.linking_routes(), view=self)
 
     def get_paginated_response(self, data: Any) -> Response:
         """Return a page with its links, which are routes: a client sends them as they come."""
         response: Response = self.paginator.get_paginated_response(data)
         return response
-
-
-def _is_drfs_own(paginator_class: type[Any], name: str) -> bool:
-    for owner in paginator_class.__mro__:
-        if name in vars(owner):
-            return owner.__module__ == "rest_framework.pagination"
-    return False

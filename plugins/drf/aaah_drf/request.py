@@ -7,17 +7,18 @@ from copy import copy
 from io import BytesIO
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
 from django.utils.datastructures import MultiValueDict
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 
 from aaah_core import MISSING, Call
+from aaah_drf.pages import route_for_links
 
-__all__ = ["CallRequest", "request_of"]
+__all__ = ["CallRequest", "let_have_request", "request_of", "see_again"]
 
 #: What each action of the generic handlers is in HTTP; any other is a POST unless its handler's
 #: `http_methods` says otherwise.
@@ -45,6 +46,28 @@ def request_of(call: Call) -> CallRequest:
         request = call.state[_KEY] = CallRequest(call)
     request.seen_by(call.handler)
     return request
+
+
+def see_again(call: Call) -> None:
+    """Let the request of a call, if there is one, have the method that it has to the handler that
+    runs, and not to a parent that was asked.
+    """
+    if _KEY in call.state:
+        request_of(call)
+
+
+def let_have_request(handler_class: Any) -> None:
+    """Let permissions and throttles read `view.request` of any handler, as of a view.
+
+    An instance's own attribute wins, and so does whatever the class has under that name.
+    """
+    if not hasattr(handler_class, "request"):
+        handler_class.request = _RequestOfCall()
+
+
+class _RequestOfCall:
+    def __get__(self, handler: Any, handler_class: type[Any]) -> Any:
+        return self if handler is None else request_of(handler.call)
 
 
 class CallRequest(Request):
@@ -83,8 +106,7 @@ class CallRequest(Request):
     def build_absolute_uri(self, location: str | None = None) -> str:
         """Return the absolute URI of a location, or of the socket, as clients reach this server."""
         if location is None and self._links_are_routes:
-            # Nothing of a route is a fragment, which would end up behind the page's number.
-            return (self._call.route or "").replace("#", "%23")
+            return route_for_links(self._call.route or "")
         return self._request.build_absolute_uri(location)
 
     def linking_routes(self) -> CallRequest:
@@ -108,7 +130,10 @@ class _ConnectionAuthentication(BaseAuthentication):
 
 def _is_authenticated(user: Any) -> bool:
     # Nothing but True will do: of the class AnonymousUser the attribute is a property, and true.
-    return getattr(user, "is_authenticated", False) is True
+    # Who was locked out is nobody, as to all authenticators of DRF's.
+    return getattr(user, "is_authenticated", False) is True and bool(
+        getattr(user, "is_active", True)
+    )
 
 
 def _method(call: Call, handler: Any) -> str:
@@ -143,7 +168,9 @@ def _http_request(call: Call) -> ASGIRequest:
         },
         BytesIO(),
     )
-    request.user = call.user if _is_authenticated(call.user) else AnonymousUser()
+    # Where the app of Django's users is not installed, neither is an AnonymousUser to import.
+    nobody: Any = api_settings.UNAUTHENTICATED_USER
+    request.user = call.user if _is_authenticated(call.user) else nobody and nobody()
     if "session" in scope:
         request.session = scope["session"]
     return request

@@ -12,9 +12,10 @@ from aaah_core import Call, Check
 from aaah_drf.conf import settings
 from aaah_drf.request import request_of
 
-__all__ = ["not_counted", "throttle_check"]
+__all__ = ["not_counted", "throttle_check", "with_own_rates"]
 
 _KEY = "aaah_drf.throttled"
+_ORIGINAL = "aaah_original"
 
 
 def throttle_check(handler_class: type[Any], throttle: Any) -> Check | None:
@@ -39,7 +40,7 @@ class _Throttles(Check):
         asked: set[Any] = call.state.setdefault(_KEY, set())
         waits: list[float | None] = []
         for throttle_class in self._throttle_classes:
-            throttle = _with_own_rates(throttle_class)()
+            throttle = with_own_rates(throttle_class)()
             key = _key(throttle_class, throttle, view)
             if key in asked:
                 continue
@@ -67,12 +68,17 @@ def _key(throttle_class: Any, throttle: Any, view: Any) -> tuple[Any, ...]:
     """Return what two throttles have in common that count the same, by the same rate."""
     scoped = issubclass(throttle_class, ScopedRateThrottle)
     scope = getattr(view, throttle.scope_attr, None) if scoped else None
-    return throttle_class, scope, getattr(throttle, "rate", None)
+    original = vars(throttle_class).get(_ORIGINAL, throttle_class)
+    return original, scope, getattr(throttle, "rate", None)
 
 
-def _with_own_rates(throttle_class: Any) -> Any:
+def with_own_rates(throttle_class: Any) -> Any:
+    """Return a throttle class that goes by the plugin's rates, unless it has rates of its own."""
     own = settings.DEFAULT_THROTTLE_RATES
     if not own or not issubclass(throttle_class, SimpleRateThrottle):
         return throttle_class
-    rates = {**throttle_class.THROTTLE_RATES, **own}
-    return type(throttle_class.__name__, (throttle_class,), {"THROTTLE_RATES": rates})
+    rates = throttle_class.THROTTLE_RATES
+    if rates is not SimpleRateThrottle.THROTTLE_RATES:
+        return throttle_class
+    namespace = {"THROTTLE_RATES": {**rates, **own}, _ORIGINAL: throttle_class}
+    return type(throttle_class.__name__, (throttle_class,), namespace)

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import inspect
-import json
-from collections import deque
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from django.db import connections, transaction
-from django.db.models.query import QuerySet, RawQuerySet
 from django.http import Http404
-from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.response import Response
 from rest_framework.routers import BaseRouter, SimpleRouter
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from aaah_core import (
     ACTION_MARK,
+    AAAHError,
     Action,
     AsyncActionHandler,
     AsyncAPIActionHandler,
     Call,
     ConfigurationError,
-    Reply,
     ValidationError,
 )
-from aaah_drf.request import CallRequest, request_of
+from aaah_drf.conf import Default
+from aaah_drf.exception_handler import DRFsAnswer, drfs_answer
+from aaah_drf.pages import let_links_be_routes, set_page_size
+from aaah_drf.request import CallRequest, request_of, see_again
+from aaah_drf.responses import reply_of
 from aaah_drf.routes import Offer, offers
-from aaah_drf.throttles import not_counted
+from aaah_drf.throttles import not_counted, with_own_rates
 
 __all__ = ["ViewSetHandler", "serve"]
 
 _COLLECTION = ("list", "create")
 _ANY = "[^/.]+"
-_VIEWS = (KeysView, ValuesView, ItemsView)
-_MANY = (list, tuple, set, frozenset, deque, QuerySet, RawQuerySet, Iterator, *_VIEWS)
+_SETTINGS = {
+    "permission_classes": "DEFAULT_PERMISSION_CLASSES",
+    "throttle_classes": "DEFAULT_THROTTLE_CLASSES",
+    "filter_backends": "DEFAULT_FILTER_BACKENDS",
+    "pagination_class": "DEFAULT_PAGINATION_CLASS",
+}
 #: What `path` takes in the place of one view, as from `include`.
 Included = tuple[list[URLPattern], None, None]
 
@@ -79,12 +83,21 @@ def _handler_patterns(handler_class: Any) -> Iterator[URLPattern]:
     collection = _child(handler_class, {"route_has_key": False})
     yield re_path(r"^$", collection.as_aaah())
     attributes = {
-        attribute: None
+        attribute: _not_offered(method)
         for attribute in dir(handler_class)
-        if getattr(inspect.getattr_static(handler_class, attribute), ACTION_MARK, None)
+        if getattr(method := inspect.getattr_static(handler_class, attribute), ACTION_MARK, None)
         in _COLLECTION
     }
     yield re_path(rf"^(?P<{name}>{value})/$", _child(handler_class, attributes).as_aaah())
+
+
+def _not_offered(action: Any) -> Any:
+    """Return an action as a method that code may call, and no client."""
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return action(*args, **kwargs)
+
+    return method
 
 
 def _child(handler_class: Any, namespace: Mapping[str, Any]) -> Any:
@@ -139,6 +152,7 @@ class ViewSetHandler(AsyncAPIActionHandler):
         http_methods: The HTTP methods that they stand for.
     """
 
+    permission_classes = ()
     viewset_actions: ClassVar[Mapping[str, Action]] = {}
     http_methods: ClassVar[Mapping[str, Iterable[str]]] = {}
 
@@ -177,7 +191,8 @@ class _Endpoint:
         view.action_map = {method: self.offer.name}
         setattr(view, method, getattr(view, self.offer.name))
         view.request, view.args, view.kwargs = request._request, handler.args, kwargs
-        return _reply(view.dispatch(request._request, *handler.args, **kwargs))
+        response = view.dispatch(request._request, *handler.args, **kwargs)
+        return reply_of(response, view.aaah_raised)
 
     def _key(self, call: Call) -> tuple[str, dict[str, Any]]:
         """Return the key of the object, as text and as the route captures it, where it came in the
@@ -206,7 +221,16 @@ class _Endpoint:
 def _served_class(viewset: Any) -> Any:
     """Return a child of a viewset that takes a call for its request."""
     # `_Passage` is an APIView, so it comes right before that, after all of the viewset's own.
-    return type(viewset.__name__, (_Front, viewset, _Passage), {"__module__": viewset.__module__})
+    namespace = {"__module__": viewset.__module__, **dict(_defaults(viewset))}
+    return type(viewset.__name__, (_Front, viewset, _Passage), namespace)
+
+
+def _defaults(viewset: Any) -> Iterator[tuple[str, Any]]:
+    """Give what the viewset has from DRF's views, which is for the settings to say."""
+    for name, setting in _SETTINGS.items():
+        owner = next((each for each in viewset.__mro__ if name in vars(each)), None)
+        if owner in (APIView, GenericAPIView):
+            yield name, Default(setting, vars(owner)[name])
 
 
 class _Front:
@@ -216,13 +240,34 @@ class _Front:
     name = description = suffix = detail = basename = None
     aaah_handler: Any
     aaah_request: CallRequest
+    #: What DRF would answer to the exception that was last handled.
+    aaah_answer: DRFsAnswer | None = None
+    #: What its handler of exceptions answered to in its own way.
+    aaah_raised: Exception | None = None
     request: Any
+    throttle_classes: Any
 
     def check_object_permissions(self, request: Any, obj: Any) -> None:
         self.aaah_handler.check_object_permissions(obj)  # the parents' checks
+        see_again(self.aaah_handler.call)
         super().check_object_permissions(request, obj)  # type: ignore[misc]  # the viewset's
 
+    def handle_exception(self, exc: Exception) -> Any:
+        if isinstance(exc, AAAHError):
+            raise exc  # what AAAH refuses: a handler that answers for everything made it a 500
+        response = super().handle_exception(exc)  # type: ignore[misc]  # the viewset's
+        if self.aaah_answer is not None and self.aaah_answer.is_still(response):
+            # To the handlers of exceptions, which know what a reply looks like.
+            raise self.aaah_answer.error
+        self.aaah_raised = exc
+        return response
+
+    def get_authenticate_header(self, request: Any) -> None:
+        """Return None: no reply has a header to ask for credentials in, so nothing is a 401."""
+
     def get_throttles(self) -> Any:
+        # Past a property of the viewset's, which stays what it is.
+        vars(self)["throttle_classes"] = [with_own_rates(each) for each in self.throttle_classes]
         throttles = super().get_throttles()  # type: ignore[misc]  # the viewset's
         return not_counted(self.aaah_handler.call, throttles, self)
 
@@ -230,6 +275,9 @@ class _Front:
         request = self.request
         if not isinstance(request, CallRequest):
             return super().paginate_queryset(queryset)  # type: ignore[misc]  # the viewset's
+        paginator = getattr(self, "paginator", None)
+        set_page_size(paginator)
+        let_links_be_routes(paginator, self.aaah_handler.call.route)
         self.request = request.linking_routes()
         try:
             return super().paginate_queryset(queryset)  # type: ignore[misc]  # the viewset's
@@ -241,49 +289,18 @@ class _Passage(APIView):
     """What goes in the place of `APIView`'s own."""
 
     aaah_request: CallRequest
+    aaah_answer: DRFsAnswer | None
+
+    def handle_exception(self, exc: Exception) -> Any:
+        # Before anyone changes what the exception holds; the viewset may ask about another one.
+        self.aaah_answer = drfs_answer(exc)
+        return super().handle_exception(exc)
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return self.aaah_request
-
-    def handle_exception(self, exc: Exception) -> NoReturn:
-        raise exc  # to the handlers of exceptions, which know what a reply looks like
 
     def perform_content_negotiation(self, request: Any, force: bool = False) -> Any:
         # The codec is chosen. A viewset that asks is told that its client reads JSON.
         renderers = self.get_renderers()
         chosen = next((each for each in renderers if each.format == "json"), renderers[0])
         return chosen, chosen.media_type
-
-
-def _reply(response: Any) -> Any:
-    if isinstance(response, Response):
-        return Reply(_evaluated(response.data), response.status_code)
-    if not isinstance(response, HttpResponseBase):
-        raise TypeError(f"a viewset returned {type(response).__name__} and no response")
-    return _plain_reply(response)
-
-
-def _evaluated(data: Any) -> Any:
-    """Read what would ask the database while it is encoded, which no event loop may, and make lists
-    of what DRF's encoder makes lists of.
-    """
-    if isinstance(data, Mapping):
-        return {key: _evaluated(value) for key, value in data.items()}
-    if isinstance(data, _MANY):
-        return [_evaluated(value) for value in data]
-    return data
-
-
-def _plain_reply(response: Any) -> Reply:
-    """Return the reply for a response of Django's own, as decorators and `JsonResponse` give."""
-    status: int = response.status_code
-    if getattr(response, "streaming", False):
-        raise TypeError("a viewset returned a stream, which no reply carries")
-    text = response.content.decode(response.charset)
-    if status >= 400:
-        return Reply(status=status, errors=[{"code": "error", "detail": response.reason_phrase}])
-    if "Location" in response:
-        return Reply({"location": response["Location"]}, status)
-    if response.get("Content-Type", "").partition(";")[0] == "application/json":
-        return Reply(json.loads(text), status)
-    return Reply(text or None, status)

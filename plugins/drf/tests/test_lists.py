@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group
 from django.urls import path
 from django_filters import FilterSet, NumberFilter
 from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import viewsets
 from rest_framework.filters import BaseFilterBackend, OrderingFilter, SearchFilter
 from rest_framework.pagination import (
     CursorPagination,
@@ -20,6 +21,7 @@ from aaah_core import AsyncAPIConsumer, run_sync
 from aaah_core.testing import connect
 from aaah_drf.consumers import GenericAsyncAPIConsumer
 from aaah_drf.handlers import GenericAsyncAPIActionHandler
+from aaah_drf.viewsets import serve
 
 pytestmark = pytest.mark.django_db
 
@@ -305,3 +307,45 @@ async def test_a_number_sign_in_the_query_stays_in_the_query_of_the_links() -> N
             seen += [each["name"] for each in data["results"]]
             route = data["next"]
     assert seen == NAMES
+
+
+class OddPaths(viewsets.ReadOnlyModelViewSet[Group]):
+    queryset = Group.objects.order_by("pk")
+    serializer_class = GroupSerializer
+    pagination_class = OnePage
+
+
+class OddHandler(Filtered):
+    pagination_class = OnePage
+
+
+class OddCursor(Filtered):
+    pagination_class = ByCursor
+
+
+@pytest.mark.parametrize("shelf", ["c#", "Books:5", "a b", "ü", "//x", "%23", "[x", "a\tb", "é#:/"])
+@pytest.mark.parametrize("served", ["handler", "cursor", "viewset"])
+async def test_the_links_of_a_page_keep_the_path_of_the_route(shelf: str, served: str) -> None:
+    where = {
+        "handler": OddHandler.as_aaah(),
+        "cursor": OddCursor.as_aaah(),
+        "viewset": serve(OddPaths),
+    }[served]
+
+    class Consumer(AsyncAPIConsumer):
+        routepatterns = (path("<path:shelf>/list/", where),)
+
+    route = f"{shelf}/list/"
+    seen: list[str] = []
+    async with connect(Consumer.as_asgi()) as client:
+        following = route
+        for _ in NAMES:
+            answer = await client.call("list", route=following)
+            assert answer["status"] == 200, answer
+            seen += [each["name"] for each in answer["data"]["results"]]
+            if (following := answer["data"]["next"]) is None:
+                break
+            assert following.startswith(f"{route}?")
+        back = answer["data"]["previous"]
+        assert (await client.call("list", route=back))["status"] == 200
+    assert len(seen) == len(set(seen)) >= 2

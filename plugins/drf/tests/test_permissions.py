@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from aaah_core import (
     BasePermission,
     Check,
     ConfigurationError,
+    apublish,
 )
 from aaah_core.testing import connect
 from aaah_drf.consumers import GenericAsyncAPIConsumer
@@ -158,6 +161,33 @@ def without_answers(tree: Any) -> Any:
 @given(tree=trees_of(mixed_leaves))
 async def test_drf_native_and_async_classes_can_be_composed(tree: Any) -> None:
     assert await answers(composed(without_answers(tree))) == statuses(*truth(tree))
+
+
+silent = st.builds(lambda: type(BasePermission)("Silent", (BasePermission,), {}))
+any_leaves = st.one_of(mixed_leaves.map(lambda leaf: leaf[1]), drf_leaves, silent)
+
+
+@settings(deadline=None, max_examples=60)
+@given(tree=trees_of(any_leaves))
+async def test_who_may_run_an_action_and_nobody_else_gets_its_events(tree: Any) -> None:
+    class Room(AsyncAPIConsumer):
+        groups = ["room"]
+        permission_classes = (composed(tree),)
+
+        @async_action
+        def news(self) -> bool:
+            return True
+
+        async def after(self, event: Any) -> None:
+            await self.send_json({"event": "after"})
+
+    async with connect(Room.as_asgi()) as client:
+        allowed = (await client.call("news"))["status"] == 200
+        await apublish("room", "news", {})
+        # Events come in order: this one, which asks nobody, ends the wait for the other.
+        await get_channel_layer().group_send("room", {"type": "after"})  # type: ignore[union-attr]  # there is one
+        first = (await client.receive())["event"]
+    assert first == ("news" if allowed else "after")
 
 
 @settings(deadline=None, max_examples=20)
@@ -322,6 +352,81 @@ async def test_a_permission_is_asked_with_the_request_and_the_handler() -> None:
         ["look", "an object"],
     ]
     assert len({id(request) for request, *_ in asked}) == 1
+
+
+class Reads(drf.BasePermission):
+    """Reads of a view what permission classes usually read."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        view.read = {
+            "same": view.request is request,
+            "user": view.request.user.username,
+            "method": view.request.method,
+            "data": view.request.data,
+            "query": view.request.query_params.dict(),
+            "action": view.action,
+            "kwargs": dict(view.kwargs),
+            "args": list(view.args),
+        }
+        return True
+
+
+@pytest.mark.parametrize("permission", [Reads, Reads & drf.AllowAny, ~~Reads])
+async def test_a_plain_handler_has_what_permissions_read_of_a_view(permission: Any) -> None:
+    from django.urls import path
+
+    class Plain(AsyncAPIActionHandler):
+        permission_classes = (permission,)
+
+        @async_action
+        async def look(self) -> Any:
+            return self.read  # type: ignore[attr-defined]  # the permission left it
+
+    class Consumer(Plain, AsyncAPIConsumer):
+        routepatterns = (path("<int:pk>/", Plain.as_aaah()),)
+
+    read = {"same": True, "user": "emma", "method": "POST", "data": {"a": 1}, "action": "look"}
+    async with connect(Consumer.as_asgi(), user=User(username="emma")) as client:
+        answer = await client.call("look", route="5/?q=1", data={"a": 1})
+        assert answer["data"] == {**read, "query": {"q": "1"}, "kwargs": {"pk": 5}, "args": []}
+        answer = await client.call("look", data={"a": 1})
+        assert answer["data"] == {**read, "query": {}, "kwargs": {}, "args": []}
+
+
+async def test_the_request_of_a_consumer_is_that_of_the_call_that_asks() -> None:
+    class Consumer(AsyncAPIConsumer):
+        permission_classes = (Reads,)
+        concurrency = 2
+
+        @async_action
+        async def look(self) -> Any:
+            await asyncio.sleep(0)  # let the other begin
+            return self.request.data  # type: ignore[attr-defined]  # the plugin gave it
+
+    async with connect(Consumer.as_asgi()) as client:
+        for number in range(2):
+            await client.send({"action": "look", "data": number, "request_id": number})
+        answers = [await client.receive() for _ in range(2)]
+    assert {each["request_id"]: each["data"] for each in answers} == {0: 0, 1: 1}
+
+
+async def test_a_request_that_a_handler_has_of_its_own_stays() -> None:
+    class Consumer(AsyncAPIConsumer):
+        permission_classes = (drf.IsAuthenticated,)
+        request = "its own"
+
+        @async_action
+        async def look(self) -> str:
+            return self.request
+
+        @async_action
+        async def keep(self) -> str:
+            self.request = "kept"
+            return self.request
+
+    async with connect(Consumer.as_asgi(), user=User(username="emma")) as client:
+        assert (await client.call("look"))["data"] == "its own"
+        assert (await client.call("keep"))["data"] == "kept"
 
 
 @pytest.fixture

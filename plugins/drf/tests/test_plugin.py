@@ -20,6 +20,53 @@ def test_the_hook_module_imports_without_settings_and_without_drf() -> None:
     assert ran.returncode == 0
 
 
+WITHOUT_USERS = """
+import asyncio
+from django.conf import settings
+options = {"DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"]}
+options["UNAUTHENTICATED_USER"] = None
+settings.configure(INSTALLED_APPS=["aaah_core"], REST_FRAMEWORK=options, DATABASES={})
+import django
+django.setup()
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
+from aaah_async_action.decorators import async_action
+from aaah_core import AsyncAPIConsumer, IsAuthenticated
+from aaah_core.testing import connect
+
+
+class Native(AsyncAPIConsumer):
+    permission_classes = (IsAuthenticated,)
+
+    @async_action
+    async def run(self): ...
+
+
+class OfDRF(Native):
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+
+
+class Unset(AsyncAPIConsumer):
+    @async_action
+    async def run(self): ...
+
+
+async def main():
+    for consumer in (Native, OfDRF, Unset):
+        async with connect(consumer.as_asgi()) as client:
+            assert (await client.call("run"))["status"] == 403
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_project_needs_none_of_djangos_users_for_permissions() -> None:
+    environment = {"PATH": "", "PYTHONPATH": ":".join(path for path in sys.path if path)}
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_USERS]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_without_the_plugin_a_drf_class_is_refused_at_start() -> None:
     class Consumer(AsyncAPIConsumer):
         permission_classes = (IsAuthenticated,)

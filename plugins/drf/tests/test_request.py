@@ -88,6 +88,8 @@ def test_the_user_is_the_connections() -> None:
         {"user": "emma"},
         {"user": SimpleNamespace(is_authenticated=lambda: False)},
         {"user": SimpleNamespace(is_authenticated="no")},
+        {"user": User(is_active=False)},
+        {"user": SimpleLazyObject(lambda: User(is_active=False))},
     ],
 )
 def test_without_a_user_there_is_an_anonymous_one(scope: dict[str, Any]) -> None:
