@@ -74,7 +74,7 @@ def serve(served: Any) -> Included:
 def _handler_patterns(handler_class: Any) -> Iterator[URLPattern]:
     name = getattr(handler_class, "lookup_url_kwarg", None)
     name = name or getattr(handler_class, "lookup_field", "pk")
-    value = getattr(handler_class, "lookup_value_regex", _ANY)
+    value = getattr(handler_class, "lookup_value_regex", None) or _ANY
     # What a parent captured by the same name is not the key of an object here.
     collection = _child(handler_class, {"route_has_key": False})
     yield re_path(r"^$", collection.as_aaah())

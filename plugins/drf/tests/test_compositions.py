@@ -185,8 +185,7 @@ async def connects(application: Any) -> bool:
     try:
         async with connect(application):
             return True
-    except Refused as refused:
-        assert refused.code == 4403
+    except Refused:
         return False
 
 
