@@ -386,8 +386,10 @@ def rows(model: Any) -> list[Any]:
 def offered(at: Served, sent: Sent) -> str | None:
     """The HTTP method that the call stands for; None where HTTP has no such action there."""
     try:
-        view = resolve(f"/{sent.route(at, 'own')}", at).func
+        view, _, captured = resolve(f"/{sent.route(at, 'own')}", at)
     except Resolver404:
+        return None
+    if "format" in captured:  # `/1.json`: only in HTTP is there a format to ask for
         return None
     allowed = getattr(getattr(view, "cls", None), "http_method_names", ())
     found = [
@@ -453,8 +455,7 @@ def assert_same(world: World, at: Served, sent: Sent, http: Answer, socket: Answ
     assert socket.rows == http.rows
     reply = socket.body
     if not http.status:
-        # A name that a route does not have. Its view in HTTP may say 403 first, or be another's;
-        # and suffixes of formats (`/1.json`) are routes in HTTP alone.
+        # A name that a route does not have. Its view in HTTP may say 403 first, or be another's.
         # The checks of a handler come before the key that a message brings is looked at.
         refused = (403, 404, 405) if world.kind == "handled" else (404, 405)
         assert socket.status in refused, reply
