@@ -30,6 +30,7 @@ from aaah_core import (
     Reply,
     ValidationError,
 )
+from aaah_drf.permissions import require_plain
 from aaah_drf.request import CallRequest, request_of
 from aaah_drf.routes import Offer, offers
 from aaah_drf.throttles import not_counted
@@ -221,6 +222,12 @@ class _Front:
     def check_object_permissions(self, request: Any, obj: Any) -> None:
         self.aaah_handler.check_object_permissions(obj)  # the parents' checks
         super().check_object_permissions(request, obj)  # type: ignore[misc]  # the viewset's
+
+    def get_permissions(self) -> Any:
+        permissions = super().get_permissions()  # type: ignore[misc]  # the viewset's
+        for each in permissions:
+            require_plain(each)
+        return permissions
 
     def get_throttles(self) -> Any:
         throttles = super().get_throttles()  # type: ignore[misc]  # the viewset's
