@@ -456,8 +456,8 @@ def assert_same(world: World, at: Served, sent: Sent, http: Answer, socket: Answ
     reply = socket.body
     if not http.status:
         # A name that a route does not have. Its view in HTTP may say 403 first, or be another's.
-        # The checks of a handler come before the key that a message brings is looked at.
-        refused = (403, 404, 405) if world.kind == "handled" else (404, 405)
+        # A handler's checks and filters come before a look at the key that a message brings.
+        refused = (400, 403, 404, 405) if world.kind == "handled" else (404, 405)
         assert socket.status in refused, reply
         return
     if sent.name == "fail" and sent.query == "search=conflict" and http.status == 500:
