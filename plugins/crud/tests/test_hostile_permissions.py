@@ -14,11 +14,13 @@ from django.urls import path
 from django.utils.functional import SimpleLazyObject
 from rest_framework import permissions as drf
 from rest_framework.serializers import ModelSerializer
+from rest_framework.viewsets import ModelViewSet
 
 from aaah_async_action.decorators import async_action
 from aaah_core import AsyncAPIConsumer, BasePermission, IsAuthenticated, IsOwner, apublish, run_sync
 from aaah_core.testing import connect
 from aaah_crud.handlers import ModelAPIActionHandler
+from aaah_drf.viewsets import serve
 
 pytestmark = pytest.mark.django_db
 
@@ -136,6 +138,54 @@ async def test_rule_an_operand_grants_an_object_only_where_it_granted_the_call(
     application = consumer(permission_classes=(permission,))
     assert set((await statuses(application, 2)).values()) == {403}
     assert (await statuses(application, 1))["retrieve"] == 200
+
+
+class AsyncDeny(drf.BasePermission):
+    async def has_permission(self, request: Any, view: Any) -> bool:  # type: ignore[override]  # on purpose
+        return False
+
+
+class AsyncNotSecret(drf.BasePermission):
+    async def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:  # type: ignore[override]  # on purpose
+        return bool(obj.name != "secret")
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        AsyncDeny,
+        AsyncNotSecret,
+        AsyncDeny & drf.AllowAny,
+        drf.AllowAny & (drf.AllowAny & AsyncDeny),
+        Deny | ~AsyncDeny,
+        NativeDeny,
+        NativeNotSecret,
+        drf.AllowAny & NativeDeny,
+        NativeDeny | drf.AllowAny,
+        IsAuthenticated,
+        IsOwner,
+    ],
+)
+@pytest.mark.parametrize("by_method", [False, True])
+async def test_rule_what_a_viewset_cannot_wait_for_lets_nothing_pass(
+    permission: Any, by_method: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A view of DRF's would take a coroutine for a yes."""
+
+    class Groups(ModelViewSet[Group]):
+        queryset = Base.queryset
+        serializer_class = GroupSerializer
+        permission_classes = [] if by_method else [permission]
+
+        def get_permissions(self) -> Any:
+            return [permission()] if by_method else super().get_permissions()
+
+    class Library(AsyncAPIConsumer):
+        routepatterns = (path("groups/", serve(Groups)),)
+
+    assert set((await statuses(Library.as_asgi(), 2)).values()) == {500}
+    assert {record.exc_info[0] for record in caplog.records if record.exc_info} == {TypeError}
+    assert await run_sync(kept) == ["anna", "secret"]
 
 
 async def test_rule_a_list_is_bounded_by_its_queryset_and_not_by_object_permissions() -> None:

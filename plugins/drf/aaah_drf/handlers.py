@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
@@ -42,6 +43,8 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         lookup_field: The field, or lookup, that `get_object` finds an object by.
         lookup_url_kwarg: What the route, or else the message, calls its value; `lookup_field`
             if None.
+        lookup_value_regex: What that value must match whole, as text, where the message brings it;
+            `serve` puts it into the route.
         permission_classes: All must pass.
         throttle_classes: All must pass, the rates of `throttle_scope` among them.
         filter_backends: What `filter_queryset` asks, in turn.
@@ -53,6 +56,7 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
     serializer_class: ClassVar[type[Any] | None] = None
     lookup_field: ClassVar[str] = "pk"
     lookup_url_kwarg: ClassVar[str | None] = None
+    lookup_value_regex: ClassVar[str | None] = None
     permission_classes: ClassVar[Sequence[Any]] = cast(Any, Default("DEFAULT_PERMISSION_CLASSES"))
     throttle_classes: ClassVar[Sequence[Any]] = cast(Any, Default("DEFAULT_THROTTLE_CLASSES"))
     filter_backends: ClassVar[Sequence[Any]] = cast(Any, Default("DEFAULT_FILTER_BACKENDS"))
@@ -120,6 +124,9 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         value = self.call.params[name]
         if isinstance(value, bool) or not isinstance(value, (int, str)):
             raise Http404  # a field would make a key of it: int(True) is 1, and so is int(1.9)
+        # What the route could not bring, no message may bring.
+        if self.lookup_value_regex and not re.fullmatch(self.lookup_value_regex, str(value)):
+            raise Http404
         return value
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:

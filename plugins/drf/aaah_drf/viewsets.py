@@ -29,6 +29,7 @@ from aaah_core import (
 from aaah_drf.conf import Default
 from aaah_drf.exception_handler import DRFsAnswer, drfs_answer
 from aaah_drf.pages import let_links_be_routes, set_page_size
+from aaah_drf.permissions import require_plain
 from aaah_drf.request import CallRequest, request_of, see_again
 from aaah_drf.responses import reply_of
 from aaah_drf.routes import Offer, offers
@@ -78,7 +79,7 @@ def serve(served: Any) -> Included:
 def _handler_patterns(handler_class: Any) -> Iterator[URLPattern]:
     name = getattr(handler_class, "lookup_url_kwarg", None)
     name = name or getattr(handler_class, "lookup_field", "pk")
-    value = getattr(handler_class, "lookup_value_regex", _ANY)
+    value = getattr(handler_class, "lookup_value_regex", None) or _ANY
     # What a parent captured by the same name is not the key of an object here.
     collection = _child(handler_class, {"route_has_key": False})
     yield re_path(r"^$", collection.as_aaah())
@@ -264,6 +265,12 @@ class _Front:
 
     def get_authenticate_header(self, request: Any) -> None:
         """Return None: no reply has a header to ask for credentials in, so nothing is a 401."""
+
+    def get_permissions(self) -> Any:
+        permissions = super().get_permissions()  # type: ignore[misc]  # the viewset's
+        for each in permissions:
+            require_plain(each)
+        return permissions
 
     def get_throttles(self) -> Any:
         # Past a property of the viewset's, which stays what it is.

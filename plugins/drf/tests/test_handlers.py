@@ -15,6 +15,7 @@ from aaah_core import BasePermission as NativePermission
 from aaah_core.testing import connect
 from aaah_drf.consumers import GenericAsyncAPIConsumer
 from aaah_drf.handlers import GenericAsyncAPIActionHandler
+from aaah_drf.viewsets import serve
 
 pytestmark = pytest.mark.django_db
 
@@ -205,3 +206,25 @@ async def test_the_default_permissions_are_those_of_drfs_settings(settings: Any)
     }
     async with connect(Closed.as_asgi()) as client:
         assert (await client.call("hello"))["status"] == 403
+
+
+@pytest.mark.parametrize("name", ["anna", "9a", 7, "anna\n", ""])
+async def test_a_message_brings_no_key_that_the_lookups_regex_forbids(name: Any) -> None:
+    await run_sync(Group.objects.create, name=str(name))
+
+    class ByName(GenericAsyncAPIActionHandler):
+        queryset = Group.objects.all()
+        lookup_field = "name"
+        lookup_value_regex = "[a-z]+"
+
+        @async_action
+        def look(self) -> str:
+            return str(self.get_object().name)
+
+    class Names(AsyncAPIConsumer):
+        routepatterns = (path("served/", serve(ByName)), path("handled/", ByName.as_aaah()))
+
+    expected = 200 if name == "anna" else 404
+    async with connect(Names.as_asgi()) as client:
+        for route in ("served/", "handled/"):
+            assert (await client.call("look", route=route, name=name))["status"] == expected
