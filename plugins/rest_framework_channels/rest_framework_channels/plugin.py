@@ -11,6 +11,7 @@ from aaah_core import (
     Action,
     Check,
     ExceptionHandler,
+    Middleware,
     RequestParser,
     ResponseShaper,
     RouteResolver,
@@ -94,6 +95,18 @@ def aaah_actions(handler_class: type[Any]) -> Mapping[str, Action] | None:
     from rest_framework_channels.actions import actions_of
 
     return actions_of(handler_class)
+
+
+@hookimpl
+def aaah_middleware(handler_class: type[Any]) -> Middleware | None:
+    if not _is_ours(handler_class):
+        return None
+    from rest_framework_channels.overrides import overridden, through_reply
+
+    sending = ["reply", "send_json", "encode_json"]
+    if not hasattr(handler_class, "as_asgi"):
+        sending.append("send")  # a consumer's own is for what is no reply
+    return through_reply if overridden(handler_class, *sending) else None
 
 
 @hookimpl
