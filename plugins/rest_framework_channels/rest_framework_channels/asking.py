@@ -13,7 +13,7 @@ from rest_framework_channels.actions import filled_by_position
 from rest_framework_channels.routings import way
 from rest_framework_channels.utils import ensure_async
 
-__all__ = ["ask", "known", "taken"]
+__all__ = ["ask", "call_of", "known", "taken"]
 
 #: What a permission is given by these names is never the client's, nor the route's.
 _GIVEN = ("scope", "handler", "action")
@@ -49,6 +49,15 @@ def _named(function: Callable[..., Any]) -> frozenset[str] | None:
     parameters = inspect.signature(function).parameters
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     return None if takes_any else frozenset(parameters)
+
+
+def call_of(handler: Any) -> Call | None:
+    """Return the call that a handler runs; None where it runs none."""
+    try:
+        call: Call = handler.call
+    except (AttributeError, LookupError):
+        return None
+    return call
 
 
 def known(call: Call) -> dict[str, Any]:

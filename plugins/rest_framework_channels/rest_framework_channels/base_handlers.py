@@ -14,7 +14,7 @@ from rest_framework.exceptions import PermissionDenied
 
 import aaah_core
 from aaah_core import Call, Scope
-from rest_framework_channels.asking import ask, taken
+from rest_framework_channels.asking import ask, call_of, known, taken
 from rest_framework_channels.compositions import instance_of, is_permission
 from rest_framework_channels.permissions import AllowAny
 from rest_framework_channels.replying import Replying
@@ -188,6 +188,8 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
         Raises:
             PermissionDenied: It may not.
         """
+        if (call := call_of(self)) is not None:
+            kwargs = {**known(call), **kwargs}  # a child's override may have dropped them
         for permission in await self.get_permissions(**taken(self.get_permissions, kwargs)):
             asked = {**kwargs, "scope": self.scope, "handler": self, "action": action}
             if not await ask(permission, "has_permission", **asked):

@@ -9,7 +9,7 @@ from rest_framework import permissions as drf
 
 import aaah_core
 from aaah_core import Composition, Scope
-from rest_framework_channels.asking import ask, known
+from rest_framework_channels.asking import ask, call_of, known
 
 __all__ = [
     "AND",
@@ -127,7 +127,7 @@ class OR(_Operator):
 
 async def _granted(operand: Any, asked: dict[str, Any]) -> bool:
     """Ask again about the action, by all that it was judged by: an object is asked about alone."""
-    call = getattr(asked["handler"], "call", None)
+    call = call_of(asked["handler"])
     before = {key: value for key, value in asked.items() if key != "obj"}
     return await ask(operand, "has_permission", **before, **(known(call) if call else {}))
 

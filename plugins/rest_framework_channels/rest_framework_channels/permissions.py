@@ -10,6 +10,7 @@ from rest_framework import permissions as drf
 
 from aaah_core import Scope, run_sync
 from aaah_drf.request import request_of
+from rest_framework_channels.asking import call_of
 from rest_framework_channels.compositions import (
     AND,
     NOT,
@@ -180,7 +181,7 @@ class WrappedDRFPermission(BasePermission):
         return name != "can_connect"
 
     def _request(self, scope: Any, handler: Any, action: str) -> Any:
-        call = getattr(handler, "call", None)
+        call = call_of(handler)
         # A copy: the others that are asked share it.
         request = copy(request_of(call)) if call else request_from_scope(scope)
         if action not in getattr(handler, "http_methods", {}):
