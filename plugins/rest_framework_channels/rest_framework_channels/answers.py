@@ -78,6 +78,7 @@ async def _answer(call: Call, error: Exception) -> Reply:
     from rest_framework_channels.base_handlers import AsyncActionHandler
 
     handler: Any = call.handler
+    consumer: Any = call.consumer
     call.wants_reply = True  # a failure is told in the mode `none` too
     if type(handler).handle_exception is not AsyncActionHandler.handle_exception:
         await handler.handle_exception(error, action=call.action, route=call.route)
@@ -86,8 +87,8 @@ async def _answer(call: Call, error: Exception) -> Reply:
     context = await handler.exception_context(error, call.action, call.route)
     if context:
         return Answer(context.get("data"), context.get("status", 200), context.get("errors") or [])
-    if type(call.consumer).concurrency > 1:
-        raise error  # it could leave the task of its call only
+    if not isinstance(consumer, AsyncActionHandler) or type(call.consumer).concurrency > 1:
+        raise error  # nobody would let it out, or it could leave the task of its call only
     logger.error("The action %.100r raised, and nobody answers", call.action, exc_info=error)
     raise Leaving(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, update_wrapper
 from types import new_class
@@ -13,13 +14,13 @@ from django.urls import URLPattern
 from rest_framework.exceptions import PermissionDenied
 
 import aaah_core
-from aaah_core import Call, Scope
+from aaah_core import Call, Scope, to_plain
 from rest_framework_channels.asking import ask, call_of, known, taken
 from rest_framework_channels.compositions import instance_of, is_permission
 from rest_framework_channels.permissions import AllowAny
 from rest_framework_channels.replying import Replying
-from rest_framework_channels.routings import RoutingManager, prefix, way
-from rest_framework_channels.settings import FromSettings
+from rest_framework_channels.routings import RoutingManager, prefix, scope_below, way
+from rest_framework_channels.settings import FromSettings, api_settings
 
 __all__ = ["APIActionHandlerMetaclass", "AsyncAPIActionHandler", "AsyncActionHandler"]
 
@@ -52,7 +53,7 @@ class APIActionHandlerMetaclass(type):
 
 
 class AsyncActionHandler(
-    Replying, aaah_core.AsyncActionHandler, metaclass=APIActionHandlerMetaclass
+    aaah_core.AsyncActionHandler, Replying, metaclass=APIActionHandlerMetaclass
 ):
     """A class whose actions a client may call.
 
@@ -105,6 +106,17 @@ class AsyncActionHandler(
         self.args, self.kwargs = captured.get("args", ()), captured.get("kwargs", {})
         return self
 
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        """Return what JSON says."""
+        return json.loads(text_data)
+
+    @classmethod
+    async def encode_json(cls, content: Any) -> str:
+        """Return JSON, as `json_encoder_class` makes it."""
+        encoder = cls.json_encoder_class or api_settings.JSON_ENCODER_CLASS
+        return json.dumps(to_plain(content) if encoder is None else content, cls=encoder)
+
     @property
     def scope(self) -> Scope:
         """The scope of the connection, with what the routes captured.
@@ -114,17 +126,9 @@ class AsyncActionHandler(
         """
         if self._own_scope is None:
             outer = self.parent.scope if self.parent else self.call.scope
-            captured = outer.get("url_route", {})
-            self._own_scope = {
-                **outer,
-                "url_route": {
-                    "args": (*captured.get("args", ()), *self.args),
-                    "kwargs": {**captured.get("kwargs", {}), **self.kwargs},
-                },
-                "path_remaining": _remaining(self),
-                "route": self.call.route,
-                "parent_group_send_lookup_kwargs": _lookup(self.parent),
-            }
+            matched = (_remaining(self), self.args, dict(self.kwargs))
+            route, lookup = self.call.route, _lookup(self.parent)
+            self._own_scope = scope_below(outer, matched, route, lookup)
         return self._own_scope
 
     @scope.setter
@@ -225,7 +229,8 @@ def _remaining(handler: Any) -> str:
     depth, parent = -1, handler.parent
     while parent is not None:
         depth, parent = depth + 1, parent.parent
-    return query or way(handler.call)[depth].rest
+    matches = way(handler.call)[depth:]
+    return query or (matches[0].rest if matches else "")
 
 
 def _initialised(handler_class: type[Any], initkwargs: Mapping[str, Any]) -> type[Any]:

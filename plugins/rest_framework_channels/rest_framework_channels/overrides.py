@@ -1,13 +1,13 @@
-"""The methods that children override: which of them are called, and what to write instead."""
+"""The methods that children override: which are called, and what to write instead of others."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aaah_core import Call, CallNext, ConfigurationError, Reply
+from aaah_core import Action, Call, CallNext, ConfigurationError, Middleware, Reply
 from rest_framework_channels.wire import shape
 
-__all__ = ["overridden", "refuse_what_nobody_calls", "through_reply"]
+__all__ = ["middleware_of", "overridden", "refuse_what_nobody_calls"]
 
 _WRITTEN_HERE = frozenset(
     {
@@ -52,11 +52,26 @@ def refuse_what_nobody_calls(handler_class: type[Any]) -> None:
         )
 
 
-async def through_reply(call: Call, call_next: CallNext) -> Reply:
-    """Middleware: let the handler's own `reply` send the reply, and what that one calls."""
-    reply = await call_next(call)
-    if call.wants_reply:
-        handler: Any = call.handler
-        await handler.reply(**shape(call, reply))
-        call.wants_reply = False
-    return reply
+def middleware_of(handler_class: Any, action: Action | None) -> Middleware | None:
+    """Return what stands around an action with another name, or of a class that sends itself."""
+    options = handler_class.actions_kwargs.get(action.name, {}) if action is not None else {}
+    called = options.get("under")
+    sending = ["reply", "send_json", "encode_json"]
+    if not hasattr(handler_class, "as_asgi"):
+        sending.append("send")  # a consumer's own is for what is no reply
+    sends = overridden(handler_class, *sending)
+
+    async def middleware(call: Call, call_next: CallNext) -> Reply:
+        own_name = call.action
+        call.action = called or own_name  # nobody is asked about it under another name
+        try:
+            reply = await call_next(call)
+        finally:
+            call.action = own_name
+        if sends and call.wants_reply:
+            handler: Any = call.handler
+            await handler.reply(**shape(call, reply))
+            call.wants_reply = False
+        return reply
+
+    return middleware if called or sends else None

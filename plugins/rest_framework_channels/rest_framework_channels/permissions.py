@@ -154,31 +154,33 @@ class WrappedDRFPermission(BasePermission):
 
     async def has_permission(self, scope: Scope, handler: Any, action: str, **kwargs: Any) -> bool:
         """Ask about the action."""
-        asked = ensure_async(self.permission.has_permission)
-        return bool(await asked(self._request(scope, handler, action), handler))
+        request = self._request(scope, handler, action)
+        return await self._ask("has_permission", request, handler)
 
     async def has_object_permission(
         self, scope: Scope, handler: Any, action: str, obj: Any, **kwargs: Any
     ) -> bool:
         """Ask about an object."""
-        asked = ensure_async(self.permission.has_object_permission)
-        return bool(await asked(self._request(scope, handler, action), handler, obj))
+        request = self._request(scope, handler, action)
+        return await self._ask("has_object_permission", request, handler, obj)
 
     async def can_connect(self, scope: Scope, handler: Any, message: Any = None) -> bool:
         """Ask about the connection."""
-        asked = ensure_async(self.permission.has_permission)
-        return bool(await asked(self._request(scope, None, "connect"), handler))
+        return await self._ask("has_permission", self._request(scope, None, "connect"), handler)
 
     async def can_connect_by_object_permission(
         self, scope: Scope, handler: Any, obj: Any, **kwargs: Any
     ) -> bool:
         """Ask whether the connection may have an object."""
-        asked = ensure_async(self.permission.has_object_permission)
-        return bool(await asked(self._request(scope, None, "connect"), handler, obj))
+        request = self._request(scope, None, "connect")
+        return await self._ask("has_object_permission", request, handler, obj)
 
     def has_a_say(self, name: str) -> bool:
         """Say so but of connecting: what it says of a HEAD is no opposite of what it forbids."""
         return name != "can_connect"
+
+    async def _ask(self, name: str, *asked: Any) -> bool:
+        return bool(await ensure_async(getattr(self.permission, name))(*asked))
 
     def _request(self, scope: Any, handler: Any, action: str) -> Any:
         call = call_of(handler)

@@ -98,15 +98,12 @@ def aaah_actions(handler_class: type[Any]) -> Mapping[str, Action] | None:
 
 
 @hookimpl
-def aaah_middleware(handler_class: type[Any]) -> Middleware | None:
+def aaah_middleware(handler_class: type[Any], action: Action | None) -> Middleware | None:
     if not _is_ours(handler_class):
         return None
-    from rest_framework_channels.overrides import overridden, through_reply
+    from rest_framework_channels.overrides import middleware_of
 
-    sending = ["reply", "send_json", "encode_json"]
-    if not hasattr(handler_class, "as_asgi"):
-        sending.append("send")  # a consumer's own is for what is no reply
-    return through_reply if overridden(handler_class, *sending) else None
+    return middleware_of(handler_class, action)
 
 
 @hookimpl

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, cast
 from rest_framework.exceptions import PermissionDenied
 
 import aaah_core
-from aaah_core import to_plain
 from rest_framework_channels.exceptions import ActionNotAllowed
 from rest_framework_channels.overrides import overridden
 from rest_framework_channels.settings import api_settings
@@ -27,6 +26,8 @@ class Replying:
     json_encoder_class: ClassVar[type[json.JSONEncoder] | None] = None
     #: The consumer that owns the socket.
     consumer: Any
+    #: What `AsyncActionHandler` has, so that it stands before that of Channels' consumers.
+    encode_json: Any
 
     #: What sends an ASGI message to the server; a consumer has its own.
     base_send: Any = cast(Any, cached_property(lambda self: self.consumer.base_send))
@@ -56,17 +57,6 @@ class Replying:
             # Not what a consumer overrides: that is for what the consumer itself sends.
             payload = encodable(content, type(self))
             await aaah_core.AsyncAPIConsumer.send_json(self.consumer, payload, close)
-
-    @classmethod
-    async def decode_json(cls, text_data: str) -> Any:
-        """Return what JSON says."""
-        return json.loads(text_data)
-
-    @classmethod
-    async def encode_json(cls, content: Any) -> str:
-        """Return JSON, as `json_encoder_class` makes it."""
-        encoder = cls.json_encoder_class or api_settings.JSON_ENCODER_CLASS
-        return json.dumps(to_plain(content) if encoder is None else content, cls=encoder)
 
     async def close(self, code: Any = None, reason: str | None = None) -> None:
         """Close the socket."""

@@ -14,7 +14,7 @@ from rest_framework_channels.exceptions import RouteMissingException
 if TYPE_CHECKING:
     from rest_framework_channels.base_handlers import AsyncActionHandler
 
-__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix", "way"]
+__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix", "scope_below", "way"]
 
 
 #: The rest of a route, and what was captured of it without and with names.
@@ -68,19 +68,27 @@ class RoutingManager:
         if found is None:
             raise RouteMissingException(f"No route found: {route}")
         entry, (rest, args, kwargs) = found
-        outer = scope.get("url_route", {})
-        own = {
-            "path_remaining": rest,
-            "url_route": {
-                "args": (*outer.get("args", ()), *args),
-                "kwargs": {**outer.get("kwargs", {}), **kwargs},
-            },
-            "route": scope.get("route") or route,
-            "parent_group_send_lookup_kwargs": entry.parent_group_send_lookup_kwargs,
-        }
+        lookup, route = entry.parent_group_send_lookup_kwargs, scope.get("route") or route
         callback: Any = entry.pattern.callback
-        handler: AsyncActionHandler = await callback({**scope, **own}, receive, send)
+        own = scope_below(scope, (rest, args, kwargs), route, lookup)
+        handler: AsyncActionHandler = await callback(own, receive, send)
         return handler
+
+
+def scope_below(scope: Scope, matched: Matched, route: str | None, lookup: Any) -> Scope:
+    """Return the scope of a handler that a route led to from the handler of another scope."""
+    rest, args, kwargs = matched
+    outer = scope.get("url_route", {})
+    return {
+        **scope,
+        "path_remaining": rest,
+        "url_route": {
+            "args": (*outer.get("args", ()), *args),
+            "kwargs": {**outer.get("kwargs", {}), **kwargs},
+        },
+        "route": route,
+        "parent_group_send_lookup_kwargs": lookup,
+    }
 
 
 def prefix(route: Any) -> URLPattern:

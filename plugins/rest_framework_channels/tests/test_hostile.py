@@ -90,6 +90,27 @@ async def test_a_permission_of_aaah_takes_no_key_of_a_message_for_a_value_of_the
     assert seen == [{}, {"club": 2}, {"club": 1}]
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_another_name_of_an_action_passes_no_permission_by():
+    class NoDestroying(IsOwner):
+        lookup_field = "name"
+        check_actions = ["destroy"]
+
+    class OnlyReading(BasePermission):
+        async def has_permission(self, scope, handler, action, **kwargs):
+            return action != "destroy"
+
+    group = await Group.objects.acreate(name="a")
+    for permission in (NoDestroying, OnlyReading):
+        judged = {"permission_classes": [permission], "queryset": Group.objects.all()}
+        handler = type("Handler", (ModelAPIActionHandler,), judged)
+        async with connect(routed(handler).as_asgi(), user=ADA) as client:
+            for name in ("remove", "destroy"):
+                reply = await client.call(name, f"it/{group.pk}/")
+                assert (reply["status"], reply["action"]) == (403, name)
+    assert await Group.objects.aexists()
+
+
 async def test_a_permission_judges_by_the_query_of_its_own_message():
     class Mine(BasePermission):
         async def has_permission(self, scope, handler, action, **kwargs):

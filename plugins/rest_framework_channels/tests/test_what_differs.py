@@ -466,7 +466,6 @@ async def test_drfs_permissions_know_the_method_that_an_action_stands_for():
         "update": "PUT",
         "partial_update": "PATCH",
         "destroy": "DELETE",
-        "remove": "DELETE",
         "own": "POST",
     }
 
@@ -733,6 +732,31 @@ async def test_other_classes_are_none_of_its_business():
         assert (reply["status"], reply["request_id"]) == (405, 1)
         assert reply["errors"][0]["code"] == "action_not_found"
         assert (await client.call("act", "nowhere/"))["status"] == 404
+
+
+async def test_a_handler_stands_below_a_consumer_of_aaah_too():
+    class Handler(AsyncAPIActionHandler):
+        exception_handler = debug_exception_handlers
+        permission_classes = [IsAuthenticated]
+
+        @async_action()
+        async def look(self, **kwargs):
+            return self.scope["path_remaining"], 200
+
+        @async_action()
+        async def fail(self, **kwargs):
+            raise RuntimeError
+
+    class Consumer(aaah_core.AsyncAPIConsumer):
+        routepatterns = [path("it/", Handler.as_aaah())]
+
+    async with connect(Consumer.as_asgi(), user=ADA) as client:
+        assert (await client.call("look", "it/?a=b"))["data"] == "a=b"
+        assert (await client.call("look", "it/"))["data"] == ""
+        assert (await client.call("fail", "it/"))["status"] == 500
+        assert (await client.call("look", "it/"))["status"] == 200
+    async with connect(Consumer.as_asgi(), user=None) as client:
+        assert (await client.call("look", "it/"))["status"] == 403
 
 
 async def test_a_handler_is_made_with_what_as_aaah_was_given():
