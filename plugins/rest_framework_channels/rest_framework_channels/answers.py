@@ -42,14 +42,17 @@ class Leaving(BaseException):
 async def _refuse(call: Call, error: RequestError) -> Reply:
     """Answer what the framework refuses, also where bugs are to leave the application."""
     call.wants_reply = True
-    if isinstance(error, PermissionDenied):
-        return await _answer(call, DRFPermissionDenied(error.detail))
     if isinstance(error, ActionNotFound):
         try:
             await _ask_on_the_way(call)
-        except Exception as refused:  # noqa: BLE001 - whatever a permission raises is a reply
-            return await _answer(call, refused)
-        return await _answer(call, ActionNotAllowed(action=call.action))
+        except PermissionDenied as refusal:
+            error = refusal
+        except Exception as raised:  # noqa: BLE001 - whatever a permission raises is a reply
+            return await _answer(call, raised)
+        else:
+            return await _answer(call, ActionNotAllowed(action=call.action))
+    if isinstance(error, PermissionDenied):
+        return await _answer(call, DRFPermissionDenied(error.detail))
     return Answer(status=error.status, errors=as_drf(error.errors))
 
 

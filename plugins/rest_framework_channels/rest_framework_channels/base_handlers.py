@@ -192,8 +192,9 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
         Raises:
             PermissionDenied: It may not.
         """
-        if (call := call_of(self)) is not None:
-            kwargs = {**known(call), **kwargs}  # a child's override may have dropped them
+        overridden = type(self).check_permissions is not AsyncAPIActionHandler.check_permissions
+        if overridden and (call := call_of(self)) is not None:
+            kwargs = {**known(call), **kwargs}  # the override may have dropped them
         for permission in await self.get_permissions(**taken(self.get_permissions, kwargs)):
             asked = {**kwargs, "scope": self.scope, "handler": self, "action": action}
             if not await ask(permission, "has_permission", **asked):

@@ -129,7 +129,8 @@ async def _granted(operand: Any, asked: dict[str, Any]) -> bool:
     """Ask again about the action, by all that it was judged by: an object is asked about alone."""
     call = call_of(asked["handler"])
     before = {key: value for key, value in asked.items() if key != "obj"}
-    return await ask(operand, "has_permission", **before, **(known(call) if call else {}))
+    before |= known(call) if call else {}  # among the keys of a message may be an "obj"
+    return await ask(operand, "has_permission", **before)
 
 
 class NOT(_Operator):

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import path
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission as DRFBasePermission
 
 import aaah_core
@@ -201,3 +202,18 @@ async def test_a_refusal_goes_through_an_overridden_reply_once():
         assert (await client.call("act", "it/1/"))["data"] == "ran"
     assert replies[0] == 403
     assert replies[-1] == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(aaah_core.PermissionDenied(), 403), (PermissionDenied(), 403), (RuntimeError("x"), 500)],
+)
+async def test_a_check_that_raises_tells_of_no_action_either(error, status):
+    class Handler(Acting):
+        async def check_permissions(self, action, **kwargs):
+            raise error
+
+    async with connect(routed(Handler).as_asgi()) as client:
+        for name in ("act", "none_such"):
+            reply = await client.call(name, "it/1/")
+            assert (reply["status"], reply["data"], reply["action"]) == (status, None, name)
