@@ -10,28 +10,10 @@ from typing import Any
 from aaah_async_action.binding import Binding, compile_binding
 from aaah_core import MISSING, Action, Call, ConfigurationError, run_sync, to_plain, to_reply
 from rest_framework_channels.decorators import sync_function
+from rest_framework_channels.overrides import refuse_what_nobody_calls
 
-__all__ = ["actions_of", "filled_by_position"]
+__all__ = ["actions_of", "filled_by_position", "tell_the_query"]
 
-_SHAPE = "write a response shaper (the hook aaah_response_shaper) and set `wire`"
-#: What children override in rest_framework_channels, and what stands in its place here.
-_REPLACED = {
-    "handle_action": "write a middleware (the hook aaah_middleware)",
-    "__call__": "write a middleware (the hook aaah_middleware), or override __init__()",
-    "reply": f"{_SHAPE}, or a middleware (the hook aaah_middleware) that returns another reply",
-    "send_json": _SHAPE,
-    "send": "write a codec (the hook aaah_codecs) and name it in `codecs`",
-    "encode_json": "set json_encoder_class, or write a codec (the hook aaah_codecs)",
-    "decode_json": "write a request parser (the hook aaah_request_parser), or a codec",
-}
-_WRITTEN_HERE = frozenset(
-    {
-        "rest_framework_channels.base_consumers",
-        "rest_framework_channels.base_handlers",
-        "aaah_core.consumers",
-        "channels.generic.websocket",
-    }
-)
 #: The type of broadcasts that name none.
 GENERAL = "general.broadcast"
 
@@ -43,31 +25,18 @@ def actions_of(handler_class: Any) -> dict[str, Action]:
         ConfigurationError: A method whose parameters cannot be bound, or one that would have been
             called for every message, and is not.
     """
-    _refuse_what_nobody_calls(handler_class)
+    refuse_what_nobody_calls(handler_class)
     return {
         name: _action(handler_class, name, attribute)
         for name, attribute in handler_class.available_actions.items()
     }
 
 
-def _refuse_what_nobody_calls(handler_class: Any) -> None:
-    for name, instead in _REPLACED.items():
-        definer = next((each for each in handler_class.__mro__ if name in vars(each)), None)
-        if definer is None or definer.__module__ in _WRITTEN_HERE:
-            continue
-        if name == "__call__" and hasattr(handler_class, "as_asgi"):
-            continue  # a consumer's is called, once for its connection
-        raise ConfigurationError(
-            f"{handler_class.__qualname__} overrides {name}() (in {definer.__qualname__}), and "
-            f"nobody calls it for what comes and goes: {instead}."
-        )
-
-
 def _action(handler_class: Any, name: str, attribute: str) -> Action:
     method = getattr(handler_class, attribute)
     options: dict[str, Any] = handler_class.actions_kwargs[name]
     function = sync_function(method)
-    binding = compile_binding(function or method, f"{handler_class.__qualname__}.{attribute}")
+    binding = _binding(function or method, f"{handler_class.__qualname__}.{attribute}")
     mode, run = options.get("mode", "response"), _runner(function or method, binding)
     sync = function is not None
     if mode == "broadcast":
@@ -94,13 +63,30 @@ def filled_by_position(handler_class: Any, action: str) -> list[str]:
     return [each.name for each in binding.positional if each.takes_capture]
 
 
-_binding = cache(compile_binding)
+@cache
+def _binding(function: Callable[..., Any], where: str) -> Binding:
+    """Read a signature; where an annotation is no type to convert to, for the names alone."""
+    try:
+        return compile_binding(function, where)
+    except ConfigurationError:
+        return compile_binding(_without_annotations(function), where)
+
+
+def _without_annotations(function: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(function)
+    empty = inspect.Parameter.empty
+    parameters = [each.replace(annotation=empty) for each in signature.parameters.values()]
+
+    def named() -> None: ...
+
+    vars(named)["__signature__"] = inspect.Signature(parameters)
+    return named
 
 
 def _runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:
     def run(handler: Any, call: Call) -> Any:
         if handler is call.consumer:
-            _tell_the_query(call)
+            tell_the_query(call)
         args, kwargs = binding.arguments(handler, call)
         if binding.takes_kwargs:
             _add_what_is_known(kwargs, binding, call)
@@ -117,7 +103,7 @@ def _add_what_is_known(kwargs: dict[str, Any], binding: Binding, call: Call) -> 
         kwargs.setdefault("data", call.data)
 
 
-def _tell_the_query(call: Call) -> None:
+def tell_the_query(call: Call) -> None:
     """Let a consumer's scope have the query of its route, as the scopes of handlers do."""
     query = (call.route or "").partition("?")[2]
     if query:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core import exceptions as django_exceptions
@@ -19,15 +18,14 @@ from aaah_core import (
     Reply,
     RequestError,
 )
+from rest_framework_channels.asking import known, taken
 from rest_framework_channels.exceptions import ActionNotAllowed
+from rest_framework_channels.routings import way
+from rest_framework_channels.wire import Answer, as_drf
 
-__all__ = ["HANDLERS", "Answer", "Leaving", "as_drf"]
+__all__ = ["HANDLERS", "Leaving"]
 
 logger = logging.getLogger("rest_framework_channels")
-
-
-class Answer(Reply):
-    """A reply whose errors are DRF's already: texts, or dicts of any shape."""
 
 
 class Leaving(BaseException):
@@ -41,24 +39,41 @@ class Leaving(BaseException):
         self.error = error
 
 
-def as_drf(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return error objects as DRF gives errors: texts by field, or a detail."""
-    return [
-        {".".join(map(str, error["field"])): [error["detail"]]}
-        if error.get("field")
-        else {key: value for key, value in error.items() if key not in ("code", "field")}
-        for error in errors
-    ]
-
-
 async def _refuse(call: Call, error: RequestError) -> Reply:
     """Answer what the framework refuses, also where bugs are to leave the application."""
     call.wants_reply = True
+    if isinstance(error, ActionNotFound):
+        try:
+            await _ask_on_the_way(call)
+        except PermissionDenied as refusal:
+            error = refusal
+        except Exception as raised:  # noqa: BLE001 - whatever a permission raises is a reply
+            return await _answer(call, raised)
+        else:
+            return await _answer(call, ActionNotAllowed(action=call.action))
     if isinstance(error, PermissionDenied):
         return await _answer(call, DRFPermissionDenied(error.detail))
-    if isinstance(error, ActionNotFound):
-        return await _answer(call, ActionNotAllowed(action=call.action))
     return Answer(status=error.status, errors=as_drf(error.errors))
+
+
+async def _ask_on_the_way(call: Call) -> None:
+    """Ask the permissions about an action that is not there: who may do nothing learns nothing.
+
+    Raises:
+        PermissionDenied: One of them refused.
+    """
+    from rest_framework_channels.base_handlers import AsyncAPIActionHandler
+
+    handler: Any = call.consumer
+    for match in (None, *way(call)):
+        if match is not None:
+            parent, handler = handler, match.handler_class()
+            handler.call, handler.parent, handler.args = call, parent, match.args
+            handler.kwargs = {**parent.kwargs, **match.kwargs}
+        if isinstance(handler, AsyncAPIActionHandler):
+            call.handler = handler
+            judged_by = taken(handler.check_permissions, known(call))
+            await handler.check_permissions(call.action or "", **judged_by)
 
 
 async def _answer(call: Call, error: Exception) -> Reply:
@@ -66,6 +81,7 @@ async def _answer(call: Call, error: Exception) -> Reply:
     from rest_framework_channels.base_handlers import AsyncActionHandler
 
     handler: Any = call.handler
+    consumer: Any = call.consumer
     call.wants_reply = True  # a failure is told in the mode `none` too
     if type(handler).handle_exception is not AsyncActionHandler.handle_exception:
         await handler.handle_exception(error, action=call.action, route=call.route)
@@ -73,9 +89,9 @@ async def _answer(call: Call, error: Exception) -> Reply:
         return Answer(status=500)
     context = await handler.exception_context(error, call.action, call.route)
     if context:
-        return Answer(context.get("data"), context["status"], context.get("errors") or [])
-    if type(call.consumer).concurrency > 1:
-        raise error  # it could leave the task of its call only
+        return Answer(context.get("data"), context.get("status", 200), context.get("errors") or [])
+    if not isinstance(consumer, AsyncActionHandler) or type(call.consumer).concurrency > 1:
+        raise error  # nobody would let it out, or it could leave the task of its call only
     logger.error("The action %.100r raised, and nobody answers", call.action, exc_info=error)
     raise Leaving(error)
 

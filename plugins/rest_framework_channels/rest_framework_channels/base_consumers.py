@@ -8,6 +8,7 @@ import aaah_core
 from rest_framework_channels.answers import Leaving
 from rest_framework_channels.base_handlers import AsyncAPIActionHandler
 from rest_framework_channels.opening import Opening
+from rest_framework_channels.overrides import overridden
 from rest_framework_channels.plugin import WIRE
 from rest_framework_channels.wire import encodable
 
@@ -41,6 +42,7 @@ class AsyncAPIConsumerBase(aaah_core.AsyncAPIConsumer, AsyncAPIActionHandler):
         self.kwargs = dict(captured.get("kwargs", {}))
         self._name_its_group()
         opening, left = Opening(receive, send), None
+        self.base_receive = opening.receive
         try:
             await super().__call__(scope, opening.receive, opening.send)
         except Leaving as leaving:
@@ -62,8 +64,15 @@ class AsyncAPIConsumerBase(aaah_core.AsyncAPIConsumer, AsyncAPIActionHandler):
             raise AssertionError("The group_send_lookup_kwargs of kwargs is None")
         # A list of its own: the class's is shared by all connections.
         self.groups = [*self.groups, str(self.group_id)]
-        # Here the group is what its author called it; the core would join one of another name too.
+
+    async def accept(self, subprotocol: str | None = None, headers: Any = None) -> None:
+        """Accept the connection, which joins its groups."""
+        # Here a group is what its author called it; the core would join one of another name too.
         vars(self)["group_send_lookup_kwargs"] = None
+        try:
+            await super().accept(subprotocol, headers)
+        finally:
+            del vars(self)["group_send_lookup_kwargs"]
 
     @property
     def group_id(self) -> Any:
@@ -72,8 +81,14 @@ class AsyncAPIConsumerBase(aaah_core.AsyncAPIConsumer, AsyncAPIActionHandler):
         return self.kwargs.get(lookup)
 
     async def send_json(self, content: Any, close: Any = False) -> None:
-        """Send a payload of any shape, in the connection's codec."""
-        await super().send_json(encodable(content, type(self)), close)
+        """Send a payload of any shape, in the connection's codec; as JSON where a child overrides
+        `encode_json`.
+        """
+        if overridden(type(self), "encode_json"):
+            text = await self.encode_json(content)
+            await aaah_core.AsyncAPIConsumer.send(self, text_data=text, close=close)
+        else:
+            await super().send_json(encodable(content, type(self)), close)
 
     async def general_broadcast(self, event: dict[str, Any]) -> None:
         """Send the client what a broadcast without a type of its own carries."""

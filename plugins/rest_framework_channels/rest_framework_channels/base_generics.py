@@ -8,33 +8,15 @@ from asgiref.sync import async_to_sync
 from django.db.models import QuerySet
 from rest_framework.generics import get_object_or_404
 
-from aaah_core import Call
-from aaah_drf.request import CallRequest, request_of
+import aaah_drf.handlers
 from rest_framework_channels.base_handlers import AsyncAPIActionHandler
-from rest_framework_channels.settings import api_settings
+from rest_framework_channels.settings import FromSettings
 
 __all__ = ["GenericAsyncAPIActionHandler"]
 
-
-class _FromSettings:
-    """Stands for a setting until a class says otherwise."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-    def __get__(self, instance: object, owner: type[Any]) -> Any:
-        return getattr(api_settings, self.key)
-
-
-class _RouteRequest(CallRequest):
-    """A request whose links are routes."""
-
-    def __init__(self, call: Call) -> None:
-        super().__init__(call)
-        self._route = call.route or ""
-
-    def build_absolute_uri(self, location: str | None = None) -> str:
-        return self._route if location is None else location
+#: What is the same there. These classes are none of those, which ask their permissions otherwise.
+_PAGINATOR = "rest_framework_channels.paginator"
+_drf: Any = aaah_drf.handlers.GenericAsyncAPIActionHandler
 
 
 class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
@@ -53,17 +35,19 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
     serializer_class: ClassVar[Any] = None
     lookup_field: ClassVar[str] = "pk"
     lookup_url_kwarg: ClassVar[str | None] = None
-    filter_backends: ClassVar[Any] = _FromSettings("DEFAULT_FILTER_BACKENDS")
-    pagination_class: ClassVar[Any] = _FromSettings("DEFAULT_PAGINATION_CLASS")
+    filter_backends: ClassVar[Any] = FromSettings("DEFAULT_FILTER_BACKENDS")
+    pagination_class: ClassVar[Any] = FromSettings("DEFAULT_PAGINATION_CLASS")
 
     def __class_getitem__(cls, *args: Any, **kwargs: Any) -> Any:
         """Return the class itself, for annotations."""
         return cls
 
-    @property
-    def request(self) -> CallRequest:
-        """The running call as a DRF request."""
-        return request_of(self.call)
+    request = _drf.request
+    get_serializer = _drf.get_serializer
+    get_serializer_context = _drf.get_serializer_context
+    filter_queryset = _drf.filter_queryset
+    paginate_queryset = _drf.paginate_queryset
+    format_kwarg = _drf.format_kwarg
 
     def get_queryset(self) -> Any:
         """Return the objects that this handler is about.
@@ -99,15 +83,6 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         async_to_sync(self.check_object_permissions)(action or self.call.action or "", obj)
         return obj
 
-    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a serializer for this call: the class's, with the class's context."""
-        kwargs.setdefault("context", self.get_serializer_context())
-        return self.get_serializer_class()(*args, **kwargs)
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        """Return what serializers may look at: `scope`, `handler` (and `view`), `request`."""
-        return {"scope": self.scope, "handler": self, "view": self, "request": self.request}
-
     def get_serializer_class(self) -> Any:
         """Return the class of the serializer.
 
@@ -121,24 +96,14 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
             )
         return self.serializer_class
 
-    def filter_queryset(self, queryset: Any) -> Any:
-        """Return what the filters leave of a queryset."""
-        for backend in self.filter_backends:
-            queryset = backend().filter_queryset(self.request, queryset, self)
-        return queryset
-
     @property
     def paginator(self) -> Any:
         """The paginator of this call, or None."""
-        if not hasattr(self, "_paginator"):
-            self._paginator = self.pagination_class() if self.pagination_class else None
-        return self._paginator
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        """Return a page of a queryset, or None without pagination."""
-        if self.paginator is None:
-            return None
-        return self.paginator.paginate_queryset(queryset, _RouteRequest(self.call), view=self)
+        # The instance of a consumer outlives the call.
+        if _PAGINATOR not in self.call.state:
+            made = self.pagination_class() if self.pagination_class else None
+            self.call.state[_PAGINATOR] = made
+        return self.call.state[_PAGINATOR]
 
     def get_paginated_response(self, data: Any) -> Any:
         """Return a page as data and status; its links are routes."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import update_wrapper
+from collections.abc import Mapping, Sequence
+from functools import cached_property, update_wrapper
 from types import new_class
 from typing import Any, ClassVar, cast
 
@@ -14,12 +14,13 @@ from django.urls import URLPattern
 from rest_framework.exceptions import PermissionDenied
 
 import aaah_core
-from aaah_core import Scope
-from rest_framework_channels.exceptions import ActionNotAllowed
-from rest_framework_channels.permissions import AllowAny, instance_of, is_permission
-from rest_framework_channels.routings import RoutingManager, prefix
-from rest_framework_channels.settings import api_settings
-from rest_framework_channels.utils import ensure_async
+from aaah_core import Call, Scope, to_plain
+from rest_framework_channels.asking import ask, call_of, known, taken
+from rest_framework_channels.compositions import instance_of, is_permission
+from rest_framework_channels.permissions import AllowAny
+from rest_framework_channels.replying import Replying
+from rest_framework_channels.routings import RoutingManager, prefix, scope_below, way
+from rest_framework_channels.settings import FromSettings, api_settings
 
 __all__ = ["APIActionHandlerMetaclass", "AsyncAPIActionHandler", "AsyncActionHandler"]
 
@@ -51,14 +52,9 @@ class APIActionHandlerMetaclass(type):
             cls.routing.append(prefix(route), attributes.get("group_send_lookup_kwargs"))
 
 
-class _ChannelLayer:
-    """Gives a handler the layer; a consumer sets its own."""
-
-    def __get__(self, handler: Any, owner: type[Any]) -> Any:
-        return None if handler is None else get_channel_layer(handler.channel_layer_alias)
-
-
-class AsyncActionHandler(aaah_core.AsyncActionHandler, metaclass=APIActionHandlerMetaclass):
+class AsyncActionHandler(
+    aaah_core.AsyncActionHandler, Replying, metaclass=APIActionHandlerMetaclass
+):
     """A class whose actions a client may call.
 
     Attributes:
@@ -77,8 +73,6 @@ class AsyncActionHandler(aaah_core.AsyncActionHandler, metaclass=APIActionHandle
     actions_kwargs: ClassVar[dict[str, dict[str, Any]]]
     routing: ClassVar[RoutingManager]
     routepatterns: ClassVar[Sequence[URLPattern]] = []
-    exception_handler: ClassVar[Callable[..., Any] | None] = None
-    json_encoder_class: ClassVar[type[json.JSONEncoder] | None] = None
     channel_layer_alias: str = DEFAULT_CHANNEL_LAYER
     group_send_lookup_kwargs: ClassVar[Any] = None
 
@@ -91,22 +85,37 @@ class AsyncActionHandler(aaah_core.AsyncActionHandler, metaclass=APIActionHandle
         Args:
             initkwargs: What instances are made with.
         """
-        handler_class = _initialised(cls, initkwargs) if initkwargs else cls
+        made_class = _initialised(cls, initkwargs) if initkwargs else cls
 
         async def app(scope: Scope, receive: Any, send: Any) -> AsyncActionHandler:
-            return await handler_class()(scope, receive, send)
+            return await made_class()(scope, receive, send)
 
         update_wrapper(app, cls, updated=())
-        attributes = {"handler_class": handler_class, "handler_initkwargs": initkwargs}
-        vars(app).update(attributes)
+        vars(app).update(handler_class=cls, handler_initkwargs=initkwargs, made_class=made_class)
         return app
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> AsyncActionHandler:
         """Take the place in a scope that a route led to; it runs nothing."""
+        query = (scope.get("path_remaining") or "").rpartition("?")[2]
+        route = scope.get("route") or (f"?{query}" if query else "")
+        itself: Any = self  # it stands for its consumer too: there is no connection
+        self.call = Call(None, route, scope=scope, consumer=itself, handler=self)
         self.scope = scope
+        self.base_receive, self.base_send = receive, send
         captured = scope.get("url_route", {})
         self.args, self.kwargs = captured.get("args", ()), captured.get("kwargs", {})
         return self
+
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        """Return what JSON says."""
+        return json.loads(text_data)
+
+    @classmethod
+    async def encode_json(cls, content: Any) -> str:
+        """Return JSON, as `json_encoder_class` makes it."""
+        encoder = cls.json_encoder_class or api_settings.JSON_ENCODER_CLASS
+        return json.dumps(to_plain(content) if encoder is None else content, cls=encoder)
 
     @property
     def scope(self) -> Scope:
@@ -117,17 +126,9 @@ class AsyncActionHandler(aaah_core.AsyncActionHandler, metaclass=APIActionHandle
         """
         if self._own_scope is None:
             outer = self.parent.scope if self.parent else self.call.scope
-            captured = outer.get("url_route", {})
-            self._own_scope = {
-                **outer,
-                "url_route": {
-                    "args": (*captured.get("args", ()), *self.args),
-                    "kwargs": {**captured.get("kwargs", {}), **self.kwargs},
-                },
-                "path_remaining": (self.call.route or "").partition("?")[2],
-                "route": self.call.route,
-                "parent_group_send_lookup_kwargs": _lookup(self.parent),
-            }
+            matched = (_remaining(self), self.args, dict(self.kwargs))
+            route, lookup = self.call.route, _lookup(self.parent)
+            self._own_scope = scope_below(outer, matched, route, lookup)
         return self._own_scope
 
     @scope.setter
@@ -142,78 +143,12 @@ class AsyncActionHandler(aaah_core.AsyncActionHandler, metaclass=APIActionHandle
             lookup = self._own_scope.get("parent_group_send_lookup_kwargs")
         return None if lookup is None else self.kwargs.get(lookup)
 
-    #: The channel layer.
-    channel_layer: Any = cast(Any, _ChannelLayer())
+    #: The channel layer; a consumer sets its own.
+    channel_layer: Any = cast(
+        Any, cached_property(lambda self: get_channel_layer(self.channel_layer_alias))
+    )
     #: None: only a consumer has a channel.
     channel_name: Any = None
-
-    async def send(
-        self, text_data: str | None = None, bytes_data: bytes | None = None, close: Any = False
-    ) -> None:
-        """Send a frame down the socket."""
-        await self.consumer.send(text_data, bytes_data, close)
-
-    async def send_json(self, content: Any, close: Any = False) -> None:
-        """Send a payload of any shape."""
-        await self.consumer.send_json(content, close)
-
-    @classmethod
-    async def decode_json(cls, text_data: str) -> Any:
-        """Return what JSON says."""
-        return json.loads(text_data)
-
-    @classmethod
-    async def encode_json(cls, content: Any) -> str:
-        """Return JSON, as `json_encoder_class` makes it."""
-        encoder = cls.json_encoder_class or api_settings.JSON_ENCODER_CLASS
-        return json.dumps(content, cls=encoder)
-
-    async def close(self, code: Any = None, reason: str | None = None) -> None:
-        """Close the socket."""
-        await self.consumer.close(code, reason)
-
-    async def reply(
-        self,
-        action: str | None,
-        route: str | None,
-        data: Any = None,
-        errors: Any = None,
-        status: int = 200,
-    ) -> None:
-        """Send a response besides the one that the action returns."""
-        payload = {"errors": errors or [], "data": data}
-        await self.send_json({**payload, "action": action, "route": route, "status": status})
-
-    async def handle_exception(self, exc: Exception, action: str | None, route: str | None) -> None:
-        """Send the reply to an exception.
-
-        Raises:
-            Exception: The exception itself, where nobody answers.
-        """
-        context = await self.exception_context(exc, action, route)
-        if not context:
-            raise exc
-        await self.reply(**context)
-
-    async def exception_context(
-        self, exc: Exception, action: str | None, route: str | None
-    ) -> dict[str, Any] | None:
-        """Return what the reply to an exception holds, or None where nobody answers."""
-        context: dict[str, Any] = {"action": action, "route": route}
-        if isinstance(exc, (PermissionDenied, ActionNotAllowed)):
-            return {**context, "status": exc.status_code, "errors": [exc.detail]}
-        return cast("dict[str, Any] | None", await self.get_exception_handler()(exc, context))
-
-    def get_exception_handler(self) -> Callable[..., Any]:
-        """Return what answers to exceptions now, as an async function."""
-        return ensure_async(type(self).exception_handler or api_settings.EXCEPTION_HANDLER)
-
-
-class _DefaultPermissions:
-    """Stands for ``DEFAULT_PERMISSION_CLASSES`` until a class says otherwise."""
-
-    def __get__(self, instance: object, owner: type[Any]) -> Any:
-        return api_settings.DEFAULT_PERMISSION_CLASSES
 
 
 class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler):
@@ -224,13 +159,13 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
             ``DEFAULT_PERMISSION_CLASSES`` of the settings if unset.
     """
 
-    permission_classes: ClassVar[Any] = _DefaultPermissions()
+    permission_classes: ClassVar[Any] = FromSettings("DEFAULT_PERMISSION_CLASSES")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let nothing of what decides on permissions stand for "none are asked"."""
         super().__init_subclass__(**kwargs)
         if vars(cls).get("permission_classes", ()) is None:
-            cls.permission_classes = _DefaultPermissions()
+            cls.permission_classes = FromSettings("DEFAULT_PERMISSION_CLASSES")
         if cls.decides_itself() and not cls.permission_classes:
             cls.permission_classes = (AllowAny,)
 
@@ -257,10 +192,12 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
         Raises:
             PermissionDenied: It may not.
         """
-        for permission in await self.get_permissions(**kwargs):
-            if not await ensure_async(permission.has_permission)(
-                scope=self.scope, handler=self, action=action, **kwargs
-            ):
+        overridden = type(self).check_permissions is not AsyncAPIActionHandler.check_permissions
+        if overridden and (call := call_of(self)) is not None:
+            kwargs = {**known(call), **kwargs}  # the override may have dropped them
+        for permission in await self.get_permissions(**taken(self.get_permissions, kwargs)):
+            asked = {**kwargs, "scope": self.scope, "handler": self, "action": action}
+            if not await ask(permission, "has_permission", **asked):
                 raise PermissionDenied
 
     async def check_object_permissions(  # type: ignore[override]  # as in rest_framework_channels
@@ -271,10 +208,9 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
         Raises:
             PermissionDenied: It may not.
         """
-        for permission in await self.get_permissions(**kwargs):
-            if not await ensure_async(permission.has_object_permission)(
-                scope=self.scope, handler=self, action=action, obj=obj, **kwargs
-            ):
+        for permission in await self.get_permissions(**taken(self.get_permissions, kwargs)):
+            asked = {**kwargs, "scope": self.scope, "handler": self, "action": action}
+            if not await ask(permission, "has_object_permission", **asked, obj=obj):
                 raise PermissionDenied
 
 
@@ -286,6 +222,16 @@ def _lookup(parent: Any) -> Any:
             return lookup
         parent = parent.parent
     return None
+
+
+def _remaining(handler: Any) -> str:
+    """Return the query of the route, or else what no pattern matched of it."""
+    query = (handler.call.route or "").partition("?")[2]
+    depth, parent = -1, handler.parent
+    while parent is not None:
+        depth, parent = depth + 1, parent.parent
+    matches = way(handler.call)[depth:]
+    return query or (matches[0].rest if matches else "")
 
 
 def _initialised(handler_class: type[Any], initkwargs: Mapping[str, Any]) -> type[Any]:

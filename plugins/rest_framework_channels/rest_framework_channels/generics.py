@@ -94,59 +94,43 @@ class GenericAsyncAPIConsumer(AsyncAPIConsumer, GenericAsyncAPIActionHandler):
     """A consumer over a queryset and its serializer."""
 
 
-class CreateAPIConsumer(mixins.CreateModelMixin, GenericAsyncAPIConsumer):
+class CreateAPIConsumer(CreateAPIActionHandler, GenericAsyncAPIConsumer):
     """`CreateAPIActionHandler` as a consumer."""
 
 
-class ListAPIConsumer(mixins.ListModelMixin, GenericAsyncAPIConsumer):
+class ListAPIConsumer(ListAPIActionHandler, GenericAsyncAPIConsumer):
     """`ListAPIActionHandler` as a consumer."""
 
 
-class RetrieveAPIConsumer(mixins.RetrieveModelMixin, GenericAsyncAPIConsumer):
+class RetrieveAPIConsumer(RetrieveAPIActionHandler, GenericAsyncAPIConsumer):
     """`RetrieveAPIActionHandler` as a consumer."""
 
 
-class UpdateAPIConsumer(mixins.UpdateModelMixin, GenericAsyncAPIConsumer):
+class UpdateAPIConsumer(UpdateAPIActionHandler, GenericAsyncAPIConsumer):
     """`UpdateAPIActionHandler` as a consumer."""
 
 
-class DestroyAPIConsumer(mixins.DestroyModelMixin, GenericAsyncAPIConsumer):
+class DestroyAPIConsumer(DestroyAPIActionHandler, GenericAsyncAPIConsumer):
     """`DestroyAPIActionHandler` as a consumer."""
 
 
-class ListCreateAPIConsumer(
-    mixins.ListModelMixin, mixins.CreateModelMixin, GenericAsyncAPIConsumer
-):
+class ListCreateAPIConsumer(ListCreateAPIActionHandler, GenericAsyncAPIConsumer):
     """`ListCreateAPIActionHandler` as a consumer."""
 
 
-class RetrieveUpdateAPIConsumer(
-    mixins.RetrieveModelMixin, mixins.UpdateModelMixin, GenericAsyncAPIConsumer
-):
+class RetrieveUpdateAPIConsumer(RetrieveUpdateAPIActionHandler, GenericAsyncAPIConsumer):
     """`RetrieveUpdateAPIActionHandler` as a consumer."""
 
 
-class RetrieveDestroyAPIConsumer(
-    mixins.RetrieveModelMixin, mixins.DestroyModelMixin, GenericAsyncAPIConsumer
-):
+class RetrieveDestroyAPIConsumer(RetrieveDestroyAPIActionHandler, GenericAsyncAPIConsumer):
     """`RetrieveDestroyAPIActionHandler` as a consumer."""
 
 
 class RetrieveUpdateDestroyAPIConsumer(
-    mixins.RetrieveModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    GenericAsyncAPIConsumer,
+    RetrieveUpdateDestroyAPIActionHandler, GenericAsyncAPIConsumer
 ):
     """`RetrieveUpdateDestroyAPIActionHandler` as a consumer."""
 
 
-class ModelAPIConsumer(
-    mixins.CreateModelMixin,
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    GenericAsyncAPIConsumer,
-):
+class ModelAPIConsumer(ModelAPIActionHandler, GenericAsyncAPIConsumer):
     """`ModelAPIActionHandler` as a consumer."""

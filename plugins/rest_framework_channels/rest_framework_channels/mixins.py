@@ -89,7 +89,7 @@ class UpdateModelMixin:
 
 
 class DestroyModelMixin:
-    """The action `destroy`, which is also called `remove`."""
+    """The action `destroy`, which clients may also call `remove`: a permission sees `destroy`."""
 
     @async_action(atomic=True)
     def destroy(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -97,7 +97,7 @@ class DestroyModelMixin:
         self.perform_destroy(self.get_object(kwargs.get("action", "destroy")))
         return None, status.HTTP_204_NO_CONTENT
 
-    @async_action(atomic=True)
+    @async_action(atomic=True, under="destroy")
     def remove(self: Any, *args: Any, **kwargs: Any) -> Any:
         """Delete an object and answer 204."""
         return async_to_sync(self.destroy)(*args, **kwargs)

@@ -11,6 +11,7 @@ from aaah_core import (
     Action,
     Check,
     ExceptionHandler,
+    Middleware,
     RequestParser,
     ResponseShaper,
     RouteResolver,
@@ -94,6 +95,15 @@ def aaah_actions(handler_class: type[Any]) -> Mapping[str, Action] | None:
     from rest_framework_channels.actions import actions_of
 
     return actions_of(handler_class)
+
+
+@hookimpl
+def aaah_middleware(handler_class: type[Any], action: Action | None) -> Middleware | None:
+    if not _is_ours(handler_class):
+        return None
+    from rest_framework_channels.overrides import middleware_of
+
+    return middleware_of(handler_class, action)
 
 
 @hookimpl

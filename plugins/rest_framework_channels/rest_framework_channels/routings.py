@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import Resolver404, URLPattern, URLResolver
-from django.urls.resolvers import RegexPattern
+from django.urls.resolvers import RegexPattern, RoutePattern
 
 from aaah_core import Call, Match, Scope
 from rest_framework_channels.exceptions import RouteMissingException
@@ -14,7 +14,7 @@ from rest_framework_channels.exceptions import RouteMissingException
 if TYPE_CHECKING:
     from rest_framework_channels.base_handlers import AsyncActionHandler
 
-__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix", "way"]
+__all__ = ["Resolver", "RoutingEntry", "RoutingManager", "prefix", "scope_below", "way"]
 
 
 #: The rest of a route, and what was captured of it without and with names.
@@ -48,8 +48,11 @@ class RoutingManager:
     def find(self, route: str) -> tuple[RoutingEntry, Matched] | None:
         """Return the first entry that matches the beginning of a route, and what it matched."""
         for entry in self.entries:
-            matched = _matched(entry.pattern.pattern, route)
-            if matched is not None:
+            try:
+                matched = entry.pattern.pattern.match(route)
+            except Resolver404:  # a pattern of somebody's own may say so
+                continue
+            if matched:
                 return entry, matched
         return None
 
@@ -65,19 +68,27 @@ class RoutingManager:
         if found is None:
             raise RouteMissingException(f"No route found: {route}")
         entry, (rest, args, kwargs) = found
-        outer = scope.get("url_route", {})
-        own = {
-            "path_remaining": rest,
-            "url_route": {
-                "args": (*outer.get("args", ()), *args),
-                "kwargs": {**outer.get("kwargs", {}), **kwargs},
-            },
-            "route": scope.get("route") or route,
-            "parent_group_send_lookup_kwargs": entry.parent_group_send_lookup_kwargs,
-        }
+        lookup, route = entry.parent_group_send_lookup_kwargs, scope.get("route") or route
         callback: Any = entry.pattern.callback
-        handler: AsyncActionHandler = await callback({**scope, **own}, receive, send)
+        own = scope_below(scope, (rest, args, kwargs), route, lookup)
+        handler: AsyncActionHandler = await callback(own, receive, send)
         return handler
+
+
+def scope_below(scope: Scope, matched: Matched, route: str | None, lookup: Any) -> Scope:
+    """Return the scope of a handler that a route led to from the handler of another scope."""
+    rest, args, kwargs = matched
+    outer = scope.get("url_route", {})
+    return {
+        **scope,
+        "path_remaining": rest,
+        "url_route": {
+            "args": (*outer.get("args", ()), *args),
+            "kwargs": {**outer.get("kwargs", {}), **kwargs},
+        },
+        "route": route,
+        "parent_group_send_lookup_kwargs": lookup,
+    }
 
 
 def prefix(route: Any) -> URLPattern:
@@ -85,26 +96,15 @@ def prefix(route: Any) -> URLPattern:
 
     Raises:
         ImproperlyConfigured: It is an `include()`.
+        ValueError: Its pattern is neither a `path` nor a `re_path`.
     """
     if isinstance(route, URLResolver):
         raise ImproperlyConfigured(f"{route}: include() is not supported.")
     own: Any = route.pattern
+    if not isinstance(own, (RegexPattern, RoutePattern)):
+        raise ValueError(f"Unsupported pattern type: {type(own)}")
     pattern = type(own)(str(own), own.name, is_endpoint=False)
     return URLPattern(pattern, route.callback, route.default_args, route.name)
-
-
-def _matched(pattern: Any, route: str) -> Matched | None:
-    if isinstance(pattern, RegexPattern):
-        # Django searches: it would also find the pattern amid the route.
-        if (found := pattern.regex.match(route)) is None:
-            return None
-        named = {key: value for key, value in found.groupdict().items() if value is not None}
-        return route[found.end() :], () if found.groupdict() else found.groups(), named
-    try:
-        matched: Matched | None = pattern.match(route)
-    except Resolver404:  # a pattern of somebody's own may say so
-        return None
-    return matched
 
 
 class Resolver:
@@ -125,7 +125,9 @@ class Resolver:
         (pattern, _), (rest, args, kwargs) = found
         callback: Any = pattern.callback
         kwargs = {**kwargs, **pattern.default_args}
-        match = Match(callback.handler_class, args, kwargs, rest)
+        # The class itself is what is listed; what was given to `as_aaah` makes another of it.
+        handler_class = getattr(callback, "made_class", callback.handler_class)
+        match = Match(handler_class, args, kwargs, rest)
         call.state[_WAY] = (*way(call), match)
         return match
 

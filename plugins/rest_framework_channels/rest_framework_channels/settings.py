@@ -12,7 +12,14 @@ from rest_framework.settings import perform_import
 from aaah_core import ConfigurationError
 from rest_framework_channels import plugin
 
-__all__ = ["DEFAULTS", "IMPORT_STRINGS", "APISettings", "api_settings", "reload_api_settings"]
+__all__ = [
+    "DEFAULTS",
+    "IMPORT_STRINGS",
+    "APISettings",
+    "FromSettings",
+    "api_settings",
+    "reload_api_settings",
+]
 
 DEFAULTS: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ("rest_framework_channels.permissions.AllowAny",),
@@ -52,7 +59,7 @@ class APISettings:
         defaults: Mapping[str, Any] | None = None,
         import_strings: Sequence[str] | None = None,
     ) -> None:
-        self._given = user_settings
+        self._given = user_settings or None
         self.defaults = DEFAULTS if defaults is None else defaults
         self.import_strings = IMPORT_STRINGS if import_strings is None else import_strings
         self._cached_attrs: set[str] = set()
@@ -92,7 +99,8 @@ class APISettings:
         return self.defaults[attr] if shared is None else shared
 
     def reload(self) -> None:
-        """Forget what was read."""
+        """Forget what was read, and what was given."""
+        self._given = None
         for attr in self._cached_attrs:
             delattr(self, attr)
         self._cached_attrs.clear()
@@ -101,7 +109,17 @@ class APISettings:
 api_settings = APISettings()
 
 
-def reload_api_settings(*, setting: str, **kwargs: Any) -> None:
+class FromSettings:
+    """Stands for a setting in a class until a child says otherwise."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        return getattr(api_settings, self.key)
+
+
+def reload_api_settings(*args: Any, setting: str, **kwargs: Any) -> None:
     """Read the settings again after a test changed them."""
     if setting in ("REST_FRAMEWORK_CHANNELS", "AAAH"):
         api_settings.reload()

@@ -31,12 +31,15 @@ def request_from_scope(scope: MutableMapping[str, Any]) -> Request:
     first of ``ALLOWED_HOSTS``.
     """
     query = (scope.get("path_remaining") or "").rpartition("?")[2]
-    request = CallRequest(Call(None, f"?{query}", scope=scope))
-    request.META.setdefault("HTTP_ACCEPT", "application/json")
+    request = CallRequest(Call(None, f"?{query}", scope={"path": "", "session": None, **scope}))
+    http_request: Any = request._request
+    http_request.path = scope.get("path")
+    for header in ("HTTP_ACCEPT", "HTTP_CONTENT_TYPE"):
+        request.META.setdefault(header, "application/json")
     if "HTTP_HOST" not in request.META:
         first = next(iter(settings.ALLOWED_HOSTS), "*")
         request.META["SERVER_NAME"] = "127.0.0.1" if first == "*" else first.lstrip(".")
         request.META["SERVER_PORT"] = "443" if request.is_secure() else "80"
     if scope.get("cookies"):
-        request._request.COOKIES = scope["cookies"]
+        http_request.COOKIES = scope["cookies"]
     return request

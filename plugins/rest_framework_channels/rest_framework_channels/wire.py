@@ -8,14 +8,28 @@ to a client {"errors": [], "data": …, "action": …, "route": …, "status": 2
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aaah_core import MISSING, Call, Event, MalformedRequest, Reply
-from rest_framework_channels.answers import Answer, as_drf
 from rest_framework_channels.exceptions import ActionMissingException
 from rest_framework_channels.settings import api_settings
 
-__all__ = ["encodable", "parse", "shape"]
+__all__ = ["Answer", "as_drf", "encodable", "parse", "shape"]
+
+
+class Answer(Reply):
+    """A reply whose errors are DRF's already: texts, or dicts of any shape."""
+
+
+def as_drf(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return error objects as DRF gives errors: texts by field, or a detail."""
+    return [
+        {".".join(map(str, error["field"])): [error["detail"]]}
+        if error.get("field")
+        else {key: value for key, value in error.items() if key not in ("code", "field")}
+        for error in errors
+    ]
 
 
 def parse(payload: Any) -> Call:

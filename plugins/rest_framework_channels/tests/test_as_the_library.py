@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from uuid import UUID
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -20,7 +19,6 @@ from rest_framework.exceptions import APIException, PermissionDenied, Validation
 from rest_framework.pagination import CursorPagination, LimitOffsetPagination, PageNumberPagination
 from rest_framework.permissions import BasePermission as DRFBasePermission
 
-from aaah_core.testing import connect
 from rest_framework_channels import generics, mixins
 from rest_framework_channels.consumers import AsyncAPIConsumer
 from rest_framework_channels.decorators import async_action
@@ -938,44 +936,3 @@ async def test_drfs_permissions_may_judge_a_connection_by_an_object():
     scope = {"type": "websocket", "path": "/", "headers": []}
     assert await permission.can_connect_by_object_permission(scope, None, 7)
     assert not await permission.can_connect_by_object_permission(scope, None, 8)
-
-
-async def test_mapped_actions_say_what_an_action_is_for_drfs_permissions():
-    seen = []
-
-    class Looking(DRFBasePermission):
-        def has_permission(self, request, view):
-            seen.append(request.method)
-            return True
-
-    class Reading(WrappedDRFPermission):
-        mapped_actions = {
-            **WrappedDRFPermission.mapped_actions,
-            "look": "GET",
-            "connect": "OPTIONS",
-        }
-
-    class Consumer(AsyncAPIConsumer):
-        async def get_permissions(self, **kwargs):
-            return [each(Looking()) for each in (Reading, WrappedDRFPermission)]
-
-        @async_action()
-        async def look(self, **kwargs):
-            return None, 200
-
-    async with connect(Consumer.as_asgi()) as client:
-        assert (await client.call("look"))["status"] == 200
-    assert seen == ["OPTIONS", "HEAD", "GET", "POST"]
-
-
-@pytest.mark.parametrize("class_", [AsyncAPIActionHandler, AsyncAPIConsumer])
-async def test_json_may_be_read_and_written_by_hand(class_):
-    class Upper(json.JSONEncoder):
-        def default(self, value):
-            return str(value).upper()
-
-    own = type("Own", (class_,), {"json_encoder_class": Upper})
-    assert json.loads(await own.encode_json({"a": UUID(int=10)})) == {
-        "a": str(UUID(int=10)).upper()
-    }
-    assert await own.decode_json("[1]") == [1]
