@@ -1,65 +1,70 @@
 """AAAH: one WebSocket of a Django project, an API of named actions.
 
 Everything that an application or a plugin needs is importable from here. Importing it needs no
-Django settings, and loads no plugin.
+Django settings, and loads no plugin. Each name is loaded when it is first asked for, so that a
+hook module, which Django imports at every start, costs no more than what it uses.
 """
 
 from __future__ import annotations
 
-from aaah_core.close_codes import CloseCode
-from aaah_core.conf import plugin_settings
-from aaah_core.consumers import AsyncAPIConsumer
-from aaah_core.describe import describe
-from aaah_core.errors import (
-    AAAHError,
-    ActionNotFound,
-    Busy,
-    ConfigurationError,
-    DeadlineExceeded,
-    DecodeError,
-    EncodeError,
-    MalformedRequest,
-    NotFound,
-    PermissionDenied,
-    PluginError,
-    RequestError,
-    TooLarge,
-    UnsupportedFrame,
-    ValidationError,
-)
-from aaah_core.groups import apublish, group_name, publish
-from aaah_core.handlers import AsyncActionHandler, AsyncAPIActionHandler
-from aaah_core.hookspecs import hookimpl
-from aaah_core.interfaces import (
-    ACTION_MARK,
-    Action,
-    CallNext,
-    Check,
-    Codec,
-    Composition,
-    ConnectionContext,
-    ExceptionHandler,
-    Match,
-    Middleware,
-    RequestParser,
-    ResponseShaper,
-    RouteResolver,
-    Scope,
-)
-from aaah_core.limits import Limits, check_bounds, too_large
-from aaah_core.messages import MISSING, Call, Event, Missing, Reply
-from aaah_core.permissions import (
-    AllowAny,
-    BasePermission,
-    DefaultPermissions,
-    IsAuthenticated,
-    IsAuthenticatedStrictly,
-    IsOwner,
-)
-from aaah_core.plain import to_plain
-from aaah_core.replies import to_reply
-from aaah_core.routing import Table
-from aaah_core.workers import run_sync
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aaah_core.close_codes import CloseCode
+    from aaah_core.conf import plugin_settings
+    from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.description import describe
+    from aaah_core.errors import (
+        AAAHError,
+        ActionNotFound,
+        Busy,
+        ConfigurationError,
+        DeadlineExceeded,
+        DecodeError,
+        EncodeError,
+        MalformedRequest,
+        NotFound,
+        PermissionDenied,
+        PluginError,
+        RequestError,
+        TooLarge,
+        UnsupportedFrame,
+        ValidationError,
+    )
+    from aaah_core.groups import apublish, group_name, publish
+    from aaah_core.handlers import AsyncActionHandler, AsyncAPIActionHandler
+    from aaah_core.hookspecs import hookimpl
+    from aaah_core.interfaces import (
+        ACTION_MARK,
+        Action,
+        CallNext,
+        Check,
+        Codec,
+        Composition,
+        ConnectionContext,
+        ExceptionHandler,
+        Match,
+        Middleware,
+        RequestParser,
+        ResponseShaper,
+        RouteResolver,
+        Scope,
+    )
+    from aaah_core.limits import Limits, check_bounds, too_large
+    from aaah_core.messages import MISSING, Call, Event, Missing, Reply
+    from aaah_core.permissions import (
+        AllowAny,
+        BasePermission,
+        DefaultPermissions,
+        IsAuthenticated,
+        IsAuthenticatedStrictly,
+        IsOwner,
+    )
+    from aaah_core.plain import to_plain
+    from aaah_core.replies import to_reply
+    from aaah_core.routing import Table
+    from aaah_core.workers import run_sync
 
 __all__ = [
     "ACTION_MARK",
@@ -120,3 +125,91 @@ __all__ = [
     "to_reply",
     "too_large",
 ]
+
+#: Where each name is.
+_NAMES = {
+    "close_codes": ("CloseCode",),
+    "conf": ("plugin_settings",),
+    "consumers": ("AsyncAPIConsumer",),
+    "description": ("describe",),
+    "errors": (
+        "AAAHError",
+        "ActionNotFound",
+        "Busy",
+        "ConfigurationError",
+        "DeadlineExceeded",
+        "DecodeError",
+        "EncodeError",
+        "MalformedRequest",
+        "NotFound",
+        "PermissionDenied",
+        "PluginError",
+        "RequestError",
+        "TooLarge",
+        "UnsupportedFrame",
+        "ValidationError",
+    ),
+    "groups": (
+        "apublish",
+        "group_name",
+        "publish",
+    ),
+    "handlers": (
+        "AsyncActionHandler",
+        "AsyncAPIActionHandler",
+    ),
+    "hookspecs": ("hookimpl",),
+    "interfaces": (
+        "ACTION_MARK",
+        "Action",
+        "CallNext",
+        "Check",
+        "Codec",
+        "Composition",
+        "ConnectionContext",
+        "ExceptionHandler",
+        "Match",
+        "Middleware",
+        "RequestParser",
+        "ResponseShaper",
+        "RouteResolver",
+        "Scope",
+    ),
+    "limits": (
+        "Limits",
+        "check_bounds",
+        "too_large",
+    ),
+    "messages": (
+        "MISSING",
+        "Call",
+        "Event",
+        "Missing",
+        "Reply",
+    ),
+    "permissions": (
+        "AllowAny",
+        "BasePermission",
+        "DefaultPermissions",
+        "IsAuthenticated",
+        "IsAuthenticatedStrictly",
+        "IsOwner",
+    ),
+    "plain": ("to_plain",),
+    "replies": ("to_reply",),
+    "routing": ("Table",),
+    "workers": ("run_sync",),
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from channels.layers import InMemoryChannelLayer, channel_layers
 from django.conf import settings
 from django.core import checks
 from django.utils.module_loading import import_string
 
 from aaah_core import registry
-from aaah_core.consumers import AsyncAPIConsumer
 from aaah_core.errors import ConfigurationError
 
 __all__ = ["check_consumers", "check_databases", "check_layers", "check_plugins", "register"]
@@ -39,6 +37,9 @@ def check_consumers(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def _faults() -> Iterator[str]:
+    # Here, or every start of Django would pay for what only `check` and servers need.
+    from aaah_core.consumers import AsyncAPIConsumer
+
     if application := getattr(settings, "ASGI_APPLICATION", None):
         try:
             import_string(application)
@@ -53,7 +54,7 @@ def _faults() -> Iterator[str]:
             yield str(error)
 
 
-def _children(parent: type[AsyncAPIConsumer]) -> Iterator[type[AsyncAPIConsumer]]:
+def _children(parent: type[Any]) -> Iterator[type[Any]]:
     for child in parent.__subclasses__():
         yield child
         yield from _children(child)
@@ -75,6 +76,8 @@ def check_databases(**kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_layers(**kwargs: Any) -> list[checks.CheckMessage]:
     """aaah.W001: an in-memory channel layer in production, where it reaches one process only."""
+    from channels.layers import InMemoryChannelLayer, channel_layers  # as above
+
     if settings.DEBUG:
         return []
     return [

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
+
+import pytest
 
 import aaah_core
 from tests.conftest import python
@@ -65,3 +68,28 @@ def test_before_django_is_set_up_an_application_says_what_to_do():
     )
     assert "Chat.as_asgi() was called before Django is set up" in said
     assert "django.setup()" in said
+
+
+def test_a_start_of_django_loads_no_consumer_no_codec_and_no_drf():
+    loaded = imported(
+        "from django.conf import settings",
+        "settings.configure(INSTALLED_APPS=['aaah_core'])",
+        "import django",
+        "django.setup()",
+    )
+    assert "aaah_async_action.plugin" in loaded
+    for heavy in ("channels.generic", "aaah_core.consumers", "rest_framework", "msgpack"):
+        assert heavy not in loaded
+
+
+@pytest.mark.parametrize("name", aaah_core.__all__)
+def test_a_public_name_is_what_its_module_calls_so(name):
+    value = getattr(aaah_core, name)
+    assert value is getattr(import_module(f"aaah_core.{aaah_core._MODULES[name]}"), name)
+
+
+def test_the_package_has_its_public_names_and_no_others():
+    assert set(aaah_core._MODULES) == set(aaah_core.__all__)
+    assert set(aaah_core.__all__) <= set(dir(aaah_core))
+    with pytest.raises(AttributeError, match="'aaah_core' has no attribute 'Consumer'"):
+        aaah_core.Consumer  # noqa: B018 - that is the question

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from aaah_core.cli.project import load_consumer
 from aaah_core.cli.table import table
-from aaah_core.describe import describe
+from aaah_core.description import describe
 from aaah_core.errors import ConfigurationError
 
 __all__ = ["DESCRIPTION", "HELP", "add_arguments", "run"]
