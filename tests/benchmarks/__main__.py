@@ -1,0 +1,47 @@
+"""``python -m tests.benchmarks [CASE…] [--json FILE] [--quick]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+from tests.benchmarks.case import Run
+from tests.benchmarks.cases import CASES
+from tests.benchmarks.report import lines, plain
+from tests.benchmarks.runner import run_case
+
+_FULL = Run(repetitions=15, seconds=0.2)
+_QUICK = Run(repetitions=3, seconds=0.04, quick=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("case", nargs="*", help=f"one of: {', '.join(CASES)}; all if none is given")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    parser.add_argument("--quick", action="store_true", help="a look, within a minute")
+    arguments = parser.parse_args()
+    for name in arguments.case:
+        if name not in CASES:
+            parser.error(f"there is no case {name!r}: there are {', '.join(CASES)}")
+    return arguments
+
+
+def main() -> None:
+    """Run the cases that were asked for."""
+    arguments = _arguments()
+    print(f"Python {platform.python_version()}, {platform.platform()}")
+    outcomes = []
+    for name in arguments.case or CASES:
+        outcome = run_case(CASES[name], _QUICK if arguments.quick else _FULL)
+        outcomes.append(outcome)
+        print(*lines(outcome), "", sep="\n", flush=True)
+    if arguments.json:
+        cases = {outcome.case.name: plain(outcome) for outcome in outcomes}
+        figures = {"python": platform.python_version(), "cases": cases}
+        arguments.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

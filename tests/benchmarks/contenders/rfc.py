@@ -1,0 +1,129 @@
+"""rest-framework-channels, as its documentation sets it up."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.benchmarks import project
+from tests.benchmarks.scene import PK, Scene, request
+
+__all__ = ["child", "echo", "listed", "retrieve", "setup", "slow", "sync", "waiting"]
+
+
+def setup() -> Any:
+    """Set Django up, and return who is logged in."""
+    project.configure("channels", "rest_framework", "rest_framework_channels")
+    return project.user()
+
+
+def echo() -> Scene:
+    """Say the same text, in an async action."""
+    from rest_framework_channels.consumers import AsyncAPIConsumer
+    from rest_framework_channels.decorators import async_action
+
+    class Consumer(AsyncAPIConsumer):
+        @async_action()
+        async def echo(self, text: str, **kwargs: Any) -> Any:
+            return {"text": text}, 200
+
+    return Scene(Consumer.as_asgi(), request())
+
+
+def child() -> Scene:
+    """Say it with the number in the route, to those who are logged in."""
+    from django.urls import path
+
+    from rest_framework_channels.consumers import AsyncAPIConsumer
+    from rest_framework_channels.decorators import async_action
+    from rest_framework_channels.handlers import AsyncAPIActionHandler
+    from rest_framework_channels.permissions import IsAuthenticated
+
+    class Child(AsyncAPIActionHandler):
+        permission_classes = (IsAuthenticated,)
+
+        @async_action()
+        async def echo(self, text: str, **kwargs: Any) -> Any:
+            return {"text": text, "pk": self.kwargs["pk"]}, 200
+
+    class Consumer(AsyncAPIConsumer):
+        routepatterns = [path("books/<int:pk>/", Child.as_aaah())]
+
+    return Scene(Consumer.as_asgi(), request(route=f"books/{PK}/"))
+
+
+def sync() -> Scene:
+    """Say the same text, in a sync action."""
+    from rest_framework_channels.consumers import AsyncAPIConsumer
+    from rest_framework_channels.decorators import async_action
+
+    class Consumer(AsyncAPIConsumer):
+        @async_action()
+        def echo(self, text: str, **kwargs: Any) -> Any:
+            return {"text": text}, 200
+
+    return Scene(Consumer.as_asgi(), request())
+
+
+def slow() -> Scene:
+    """Sleep a second, in a sync action."""
+    from rest_framework_channels.consumers import AsyncAPIConsumer
+    from rest_framework_channels.decorators import async_action
+
+    class Consumer(AsyncAPIConsumer):
+        @async_action()
+        def echo(self, **kwargs: Any) -> Any:
+            time.sleep(1)
+            return None, 200
+
+    return Scene(Consumer.as_asgi(), request())
+
+
+def waiting() -> Scene:
+    """Wait in the database."""
+    from django.db import connection
+
+    from rest_framework_channels.consumers import AsyncAPIConsumer
+    from rest_framework_channels.decorators import async_action
+
+    class Consumer(AsyncAPIConsumer):
+        @async_action()
+        def wait(self, **kwargs: Any) -> Any:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(0.01)")
+            return {}, 200
+
+    return Scene(Consumer.as_asgi(), request("wait"))
+
+
+def _library() -> Any:
+    from django.urls import path
+
+    from rest_framework_channels.consumers import AsyncAPIConsumer
+    from rest_framework_channels.generics import ListAPIActionHandler, RetrieveAPIActionHandler
+    from tests.benchmarks.shelf.models import Book
+    from tests.benchmarks.shelf.serializers import BookSerializer
+
+    class One(RetrieveAPIActionHandler):
+        queryset = Book.objects.all()
+        serializer_class = BookSerializer
+
+    class All(ListAPIActionHandler):
+        queryset = Book.objects.all()
+        serializer_class = BookSerializer
+
+    class Library(AsyncAPIConsumer):
+        # Its patterns match from the start of a route: the longer one comes first.
+        routepatterns = [path("books/<int:pk>/", One.as_aaah()), path("books/", All.as_aaah())]
+
+    return Library.as_asgi()
+
+
+def retrieve() -> Scene:
+    """One row through a serializer."""
+    return Scene(_library(), request("retrieve", f"books/{PK}/"))
+
+
+def listed() -> Scene:
+    """Every row through a serializer."""
+    return Scene(_library(), request("list", "books/"))

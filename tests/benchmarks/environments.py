@@ -1,0 +1,57 @@
+"""Where peers are installed: an environment of their own, made on first use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+__all__ = ["CACHE", "ROOT", "Missing", "peers"]
+
+ROOT = Path(__file__).parents[2]
+#: Git-ignored: what can be made again.
+CACHE = ROOT / ".benchmarks"
+
+#: What the peers' own documentation says to install, and what serves them.
+_PACKAGES = (
+    "django~=5.2.0",
+    "rest-framework-channels==0.0.7",
+    "djangochannelsrestframework==1.3.0",
+    "chanx[channels]==2.13.0",
+    "psycopg[binary]>=3.2",
+    "uvicorn>=0.32",
+    "websockets>=15",
+)
+
+
+class Missing(Exception):
+    """Something that a case needs is not here; the message says what, and why."""
+
+
+@cache
+def peers() -> Path:
+    """Return the Python of the environment with the peers.
+
+    Raises:
+        Missing: It could not be made.
+    """
+    folder = CACHE / f"peers-{sys.version_info.major}.{sys.version_info.minor}"
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    ready = folder / "ready"
+    if ready.exists() and ready.read_text() == repr(_PACKAGES):
+        return python
+    print(f"Making an environment for the peers in {folder} …", file=sys.stderr)
+    _run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+    _run("uv", "pip", "install", "--quiet", "--python", str(python), *_PACKAGES)
+    ready.write_text(repr(_PACKAGES))
+    return python
+
+
+def _run(*command: str) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise Missing("there is no command uv to make the peers' environment with") from error
+    except subprocess.CalledProcessError as error:
+        raise Missing(f"{' '.join(command)}: {error.stderr.strip()}") from error
