@@ -1,16 +1,16 @@
-"""``python -m tests.benchmarks [CASE…] [--json FILE] [--quick]``."""
+"""``python -m tests.benchmarks [CASE…] [--json FILE] [--write PAGE] [--quick]``."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 from pathlib import Path
 
 from tests.benchmarks.case import Run
 from tests.benchmarks.cases import CASES
-from tests.benchmarks.report import lines, plain
-from tests.benchmarks.runner import run_case
+from tests.benchmarks.page import write
+from tests.benchmarks.report import lines, plain, surroundings
+from tests.benchmarks.runner import run_cases
 
 _FULL = Run(repetitions=15, seconds=0.2)
 _QUICK = Run(repetitions=3, seconds=0.04, quick=True)
@@ -20,6 +20,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("case", nargs="*", help=f"one of: {', '.join(CASES)}; all if none is given")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put them into a page, too")
     parser.add_argument("--quick", action="store_true", help="a look, within a minute")
     arguments = parser.parse_args()
     for name in arguments.case:
@@ -31,16 +32,18 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the cases that were asked for."""
     arguments = _arguments()
-    print(f"Python {platform.python_version()}, {platform.platform()}")
+    print(surroundings())
     outcomes = []
-    for name in arguments.case or CASES:
-        outcome = run_case(CASES[name], _QUICK if arguments.quick else _FULL)
+    cases = [CASES[name] for name in arguments.case or CASES]
+    for outcome in run_cases(cases, _QUICK if arguments.quick else _FULL):
         outcomes.append(outcome)
         print(*lines(outcome), "", sep="\n", flush=True)
+    if arguments.write:
+        write(arguments.write, outcomes)
     if arguments.json:
-        cases = {outcome.case.name: plain(outcome) for outcome in outcomes}
-        figures = {"python": platform.python_version(), "cases": cases}
-        arguments.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+        figures = {outcome.case.name: plain(outcome) for outcome in outcomes}
+        written = {"with": surroundings(), "cases": figures}
+        arguments.json.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,8 @@ class Case:
         rows: Whether it needs the table of books.
         postgres: Whether it needs PostgreSQL.
         agree: Whether every series must give the same reply, which is asked before.
+        warm: Whether the first repetition is left out.
+        helpers: Workers that it needs beside the contenders.
     """
 
     name: str
@@ -86,6 +88,14 @@ class Case:
     rows: bool = False
     postgres: bool = False
     agree: bool = True
+    warm: bool = True
+    helpers: tuple[str, ...] = ()
+
+    @property
+    def contenders(self) -> list[str]:
+        """The workers that it needs."""
+        names = [each.contender for each in self.series if each.contender]
+        return [*dict.fromkeys(names), *self.helpers]
 
 
 def in_process(*, sockets: int = 1) -> Repetition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
 
@@ -131,6 +132,6 @@ class HTTPExchange:
         return sent
 
 
-def exchange(scene: Scene, user: Any) -> Exchange | HTTPExchange:
+def exchange(scene: Scene, user: Any) -> AbstractAsyncContextManager[Exchange | HTTPExchange]:
     """Return a connection to a scene's application, to be entered."""
     return HTTPExchange(scene) if scene.http else Exchange(scene, user)

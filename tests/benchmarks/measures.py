@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.exchange import exchange
+from tests.benchmarks.load import load
+from tests.benchmarks.memory import idle
 from tests.benchmarks.scene import Scene
+from tests.benchmarks.server import serve
 
 if TYPE_CHECKING:
     from tests.benchmarks.worker import Bench
 
-__all__ = ["exchanges", "fill", "reply", "resolving", "stalled"]
+__all__ = [
+    "exchanges",
+    "fill",
+    "loaded",
+    "memory",
+    "reply",
+    "resolving",
+    "served",
+    "stalled",
+]
 
 #: Requests that are asked before the clock runs.
 _WARM = 20
 #: How many requests fill a repetition, by scene and seconds: worked out by the first.
 _counts: dict[tuple[str, float, int], int] = {}
+#: The ports of the scenes that are served.
+_ports: dict[str, int] = {}
 
 
 def fill(bench: Bench) -> None:
@@ -30,7 +45,7 @@ def fill(bench: Bench) -> None:
     project.fill()
 
 
-def reply(bench: Bench, scene: str, raw: bool = False) -> Any:
+def reply(bench: Bench, scene: str, whole: bool = False) -> Any:
     """Return what all contenders must agree on: the data of the reply, or all of it."""
     asked: Scene = bench.scene(scene)
 
@@ -38,8 +53,8 @@ def reply(bench: Bench, scene: str, raw: bool = False) -> Any:
         async with exchange(asked, bench.user) as connection:
             return await connection.reply()
 
-    whole = bench.runner.run(once())
-    return whole if raw else asked.data(whole)
+    answer = bench.runner.run(once())
+    return answer if whole else asked.data(answer)
 
 
 def exchanges(bench: Bench, scene: str, seconds: float, sockets: int = 1) -> float:
@@ -72,53 +87,76 @@ def exchanges(bench: Bench, scene: str, seconds: float, sockets: int = 1) -> flo
     return bench.runner.run(repetition())
 
 
-def stalled(bench: Bench, echo: str, sleep: str, sockets: int) -> dict[str, float]:
+def stalled(bench: Bench, echo: str, sleep: str, seconds: float) -> tuple[float, float]:
     """Return the 99th percentile of echoes, in seconds, alone and while all workers sleep."""
 
-    async def repetition() -> dict[str, float]:
+    async def repetition() -> tuple[float, float]:
         async with AsyncExitStack() as stack:
             asking = await stack.enter_async_context(exchange(bench.scene(echo), bench.user))
             await asking.ask(_WARM)
-            alone = await _percentile(lambda: asking.ask(1))
+            alone = await _percentile(asking.ask, seconds)
             sleepers = [
                 await stack.enter_async_context(exchange(bench.scene(sleep), bench.user))
-                for _ in range(sockets)
+                for _ in range(bench.contender.WORKERS)
             ]
             sleeping = [asyncio.create_task(each.ask(1)) for each in sleepers]
             await asyncio.sleep(0.1)
-            beside = await _percentile(lambda: asking.ask(1))
+            beside = await _percentile(asking.ask, seconds)
             await asyncio.gather(*sleeping)
-            return {"alone": alone, "beside": beside}
+            return alone, beside
 
     return bench.runner.run(repetition())
 
 
-async def _percentile(ask: Callable[[], Awaitable[None]], seconds: float = 0.5) -> float:
-    """Return the 99th percentile of what is asked for half a second, every millisecond."""
+async def _percentile(ask: Callable[[int], Awaitable[None]], seconds: float) -> float:
+    """Return the 99th percentile of what is asked every half millisecond."""
     taken: list[float] = []
     ending = time.perf_counter() + seconds
     while (began := time.perf_counter()) < ending:
-        await ask()
+        await ask(1)
         taken.append(time.perf_counter() - began)
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.0005)
     taken.sort()
     return taken[int(len(taken) * 0.99)]
 
 
-def resolving(bench: Bench, scene: str, times: int) -> float:
+def resolving(bench: Bench, scene: str, seconds: float) -> float:
     """Return the seconds of one resolved route."""
     resolve: Callable[[], Any] = bench.scene(scene)
 
-    async def repetition() -> float:
+    async def plain(times: int) -> float:
         began = time.perf_counter()
         for _ in range(times):
             resolve()
         return (time.perf_counter() - began) / times
 
-    async def awaited() -> float:
+    async def awaited(times: int) -> float:
         began = time.perf_counter()
         for _ in range(times):
             await resolve()
         return (time.perf_counter() - began) / times
 
-    return bench.runner.run(awaited() if inspect.iscoroutinefunction(resolve) else repetition())
+    async def repetition() -> float:
+        run = awaited if inspect.iscoroutinefunction(resolve) else plain
+        key = (scene, seconds, 0)
+        return await run(_counts.setdefault(key, max(1, int(seconds / await run(_WARM)))))
+
+    return bench.runner.run(repetition())
+
+
+def memory(bench: Bench, scene: str, connections: int) -> float:
+    """Return the bytes of an idle connection."""
+    return bench.runner.run(idle(bench.scene(scene), bench.user, connections))
+
+
+def served(bench: Bench, scene: str) -> dict[str, Any]:
+    """Serve a scene, unless it is served already, and return what a client needs to know."""
+    asked: Scene = bench.scene(scene)
+    if scene not in _ports:
+        _ports[scene] = serve(asked, bench.user)
+    return {"port": _ports[scene], "text": asked.request, "pid": os.getpid()}
+
+
+def loaded(bench: Bench, **arguments: Any) -> tuple[float, float, float]:
+    """Return replies a second, and for each the server's and the clients' seconds of CPU."""
+    return load(**arguments)

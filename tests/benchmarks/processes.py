@@ -7,17 +7,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tests.benchmarks.environments import ROOT, Missing, peers
 from tests.benchmarks.project import DATABASE
 
-__all__ = ["OURS", "Worker", "starting"]
+__all__ = ["OURS", "Started", "Worker", "starting"]
 
 #: The contenders that run in the environment of the command itself.
-OURS = ("aaah", "bare", "raw")
+OURS = ("aaah", "bare", "raw", "client")
 
 
 class Worker:
@@ -36,7 +36,11 @@ class Worker:
         self._answer()
 
     def ask(self, measure: str, **arguments: Any) -> Any:
-        """Return what a measure of `measures.py` returns there."""
+        """Return what a measure of `measures.py` returns there.
+
+        Raises:
+            Missing: It failed.
+        """
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"measure": measure, **arguments}) + "\n")
         self._process.stdin.flush()
@@ -44,24 +48,26 @@ class Worker:
 
     def _answer(self) -> Any:
         assert self._process.stdout is not None
-        if line := self._process.stdout.readline():
-            return json.loads(line)
-        self._process.wait()
-        raise Missing(f"{self.contender} ended; what it wrote stands above")
+        if not (line := self._process.stdout.readline()):
+            raise Missing(f"{self.contender} ended")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise Missing(f"{self.contender}: {answer['error']}")
+        return answer["value"]
+
+
+#: The workers by contender, and why there is none for a contender.
+Started = tuple[dict[str, Worker], dict[str, str]]
 
 
 @contextmanager
 def starting(
-    contenders: tuple[str, ...], database: dict[str, Any] | None = None
-) -> Iterator[tuple[dict[str, Worker], dict[str, str]]]:
-    """Start a worker for each contender, all at once, and end them with the block.
-
-    Yields:
-        The workers by contender, and why there is none for a contender.
-    """
+    contenders: Iterable[str], database: dict[str, Any] | None = None
+) -> Iterator[Started]:
+    """Start a worker for each contender, all at once, and end them with the block."""
     workers, missing = {}, {}
     with ExitStack() as stack:
-        for contender in contenders:
+        for contender in dict.fromkeys(contenders):
             try:
                 process = stack.enter_context(_process(contender, database))
                 workers[contender] = Worker(contender, process)

@@ -49,23 +49,30 @@ def _database() -> dict[str, Any]:
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": Path(tempfile.gettempdir()) / "sqlite3"}
 
 
+def _connect() -> None:
+    from django.db import connection
+
+    connection.ensure_connection()
+
+
 def user() -> Any:
     """Return who is logged in, with a database that was asked as authentication asks it."""
     from channels.db import database_sync_to_async
     from django.contrib.auth import get_user_model
-    from django.db import connection
 
     # In the thread where Channels looks after connections before every message.
-    asyncio.run(database_sync_to_async(connection.ensure_connection)())
+    asyncio.run(database_sync_to_async(_connect)())
     return get_user_model()(pk=1, username="reader")
 
 
 def fill() -> None:
-    """Make the table of books, with its rows."""
+    """Make the table of books, with its rows, unless it is there."""
     from django.db import connection
 
     from tests.benchmarks.shelf.models import Book
 
+    if Book._meta.db_table in connection.introspection.table_names():
+        return
     with connection.schema_editor() as editor:
         editor.create_model(Book)
     Book.objects.bulk_create(Book.number(each) for each in range(1, ROWS + 1))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Iterator
 from typing import Any
+
+import importlib_metadata
 
 from tests.benchmarks.case import Goal
 from tests.benchmarks.runner import Outcome
 
-__all__ = ["lines", "plain", "verdict"]
+__all__ = ["base_of", "lines", "number", "plain", "surroundings"]
+
+
+def surroundings() -> str:
+    """Return what was measured with, and on what."""
+    names = ("django", "channels", "djangorestframework", "msgspec", "uvicorn", "websockets")
+    versions = ", ".join(f"{name} {importlib_metadata.version(name)}" for name in names)
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"Python {platform.python_version()}, {machine}; {versions}"
 
 
 def number(value: float) -> str:
@@ -23,7 +35,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
     case = outcome.case
     yield f"{case.name}: {case.title}"
     width = max(len(each.name) for each in case.series)
-    base = _base(outcome)
+    base = base_of(outcome)
     for unit, of in enumerate(case.units):
         head = f"  {of:{width}}  {'median':>9}  {'quartiles':>19}"
         yield head + (f"  {'÷ ' + base:>15}  {'quartiles':>15}" if base else "")
@@ -32,7 +44,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
     for name, why in outcome.missing.items():
         yield f"  NOT MEASURED: {name}: {why}"
     for goal in case.goals:
-        yield f"  {verdict(outcome, goal)}"
+        yield f"  {_verdict(outcome, goal)}"
 
 
 def _row(outcome: Outcome, name: str, unit: int, width: int, base: str) -> str:
@@ -46,13 +58,16 @@ def _row(outcome: Outcome, name: str, unit: int, width: int, base: str) -> str:
     return f"{row}  {number(ratio.median):>15}  {spread:>15}"
 
 
-def _base(outcome: Outcome) -> str:
+def base_of(outcome: Outcome) -> str:
+    """Return the series that the ratios of a table are to, if it was measured."""
+    if not outcome.case.base:
+        return ""
     names = {each.contender: each.name for each in reversed(outcome.case.series)}
     base = names.get(outcome.case.base, outcome.case.base)
     return base if base in outcome.samples else ""
 
 
-def verdict(outcome: Outcome, goal: Goal) -> str:
+def _verdict(outcome: Outcome, goal: Goal) -> str:
     """Return a line that says what was to be reached, and whether it was."""
     to = f" ÷ {goal.to}" if goal.to else f", {outcome.case.units[0]}"
     what = f"goal: {goal.series}{to} {'≥' if goal.least else '≤'} {number(goal.bound)}"
@@ -65,7 +80,7 @@ def verdict(outcome: Outcome, goal: Goal) -> str:
 
 def plain(outcome: Outcome) -> dict[str, Any]:
     """Return a case's figures as plain data."""
-    base, case = _base(outcome), outcome.case
+    base, case = base_of(outcome), outcome.case
     contenders = {}
     for name in outcome.samples:
         figure = outcome.figure(name)

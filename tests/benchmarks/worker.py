@@ -38,16 +38,29 @@ class Bench:
 
 def _serve(name: str, commands: TextIO, answers: TextIO) -> None:
     logging.disable(logging.CRITICAL)
-    bench = Bench(name)
-    answers.write("null\n")
-    answers.flush()
+    try:
+        bench = Bench(name)
+    except Exception as error:  # noqa: BLE001 - whatever keeps a contender from starting
+        _write(answers, {"error": repr(error)})
+        return
+    _write(answers, {"value": None})
     for line in commands:
-        command = json.loads(line)
-        measure: Callable[..., Any] = getattr(measures, command.pop("measure"))
-        gc.collect()
-        json.dump(measure(bench, **command), answers)
-        answers.write("\n")
-        answers.flush()
+        _write(answers, _measured(bench, json.loads(line)))
+
+
+def _measured(bench: Bench, command: dict[str, Any]) -> dict[str, Any]:
+    measure: Callable[..., Any] = getattr(measures, command.pop("measure"))
+    gc.collect()
+    try:
+        return {"value": measure(bench, **command)}
+    except Exception as error:  # noqa: BLE001 - it is reported, and the next may work
+        return {"error": repr(error)}
+
+
+def _write(answers: TextIO, answer: dict[str, Any]) -> None:
+    json.dump(answer, answers)
+    answers.write("\n")
+    answers.flush()
 
 
 if __name__ == "__main__":
@@ -56,5 +69,4 @@ if __name__ == "__main__":
         os.dup2(2, 1)
         _serve(sys.argv[1], sys.stdin, answers)
     # Threads of a server, or of a pool, end with the process.
-    sys.stdout.flush()
     os._exit(0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.cases import database, echo
+from tests.benchmarks.cases import database, echo, growth, sockets
 
 __all__ = ["CASES"]
 
-CASES = {case.name: case for module in (echo, database) for case in module.CASES}
+CASES = {case.name: case for module in (echo, sockets, database, growth) for case in module.CASES}

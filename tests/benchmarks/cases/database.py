@@ -48,7 +48,8 @@ CASES = (
         units=("actions/s",),
         repetition=_throughput(_SOCKETS),
         goals=(Goal("AAAH", 15, to=_DCRF, least=True),),
-        more=0.5,
+        more=0.4,
+        warm=False,
         postgres=True,
     ),
 )

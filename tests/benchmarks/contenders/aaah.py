@@ -6,10 +6,39 @@ import time
 from typing import Any
 
 from tests.benchmarks import project
-from tests.benchmarks.contenders.plugged import child
+from tests.benchmarks.contenders.plugged import alone, among, child
+from tests.benchmarks.contenders.routed import (
+    included_1,
+    included_1000,
+    prefixed_1,
+    prefixed_1000,
+    routes_1,
+    routes_1000,
+)
 from tests.benchmarks.scene import PK, Scene, request
 
-__all__ = ["child", "echo", "listed", "retrieve", "setup", "slow", "sync", "waiting"]
+__all__ = [
+    "WORKERS",
+    "alone",
+    "among",
+    "child",
+    "echo",
+    "included_1",
+    "included_1000",
+    "listed",
+    "prefixed_1",
+    "prefixed_1000",
+    "retrieve",
+    "routes_1",
+    "routes_1000",
+    "setup",
+    "slow",
+    "sync",
+    "waiting",
+]
+
+#: Threads for sync code.
+WORKERS = 16
 
 
 def setup() -> Any:

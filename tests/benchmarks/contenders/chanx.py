@@ -15,7 +15,10 @@ from pydantic import BaseModel
 from tests.benchmarks import project
 from tests.benchmarks.scene import PK, TEXT, Scene
 
-__all__ = ["echo", "listed", "retrieve", "setup", "slow", "sync", "waiting"]
+__all__ = ["WORKERS", "echo", "listed", "retrieve", "setup", "slow", "sync", "waiting"]
+
+#: Threads for sync code: Channels' own one.
+WORKERS = 1
 
 
 class Payload(BaseModel):

@@ -8,7 +8,10 @@ from typing import Any
 from tests.benchmarks import project
 from tests.benchmarks.scene import PK, Scene, request
 
-__all__ = ["echo", "listed", "retrieve", "setup", "slow", "sync", "waiting"]
+__all__ = ["WORKERS", "echo", "listed", "retrieve", "setup", "slow", "sync", "waiting"]
+
+#: Threads for sync code: Channels' own one.
+WORKERS = 1
 
 
 def setup() -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.benchmarks.scene import PK, Scene, request
 
-__all__ = ["child"]
+__all__ = ["alone", "among", "child"]
 
 _INSTALLED = ("async_action", "drf", "msgpack", "rest_framework_channels")
 
@@ -98,3 +98,43 @@ def child() -> Scene:
 
     with _installed_and(*_answering()):
         return Scene(Consumer.as_asgi(), request(route=f"books/{PK}/"))
+
+
+def _silent() -> list[ModuleType]:
+    """Return twenty plugins that have every hook of a class, and an answer for none."""
+    hooks = (
+        "aaah_actions",
+        "aaah_connection",
+        "aaah_exception_handlers",
+        "aaah_middleware",
+        "aaah_permission_check",
+        "aaah_request_parser",
+        "aaah_response_shaper",
+        "aaah_route_resolver",
+    )
+    return [
+        _plugin(f"silent_{each}", **{hook: lambda: None for hook in hooks}) for each in range(20)
+    ]
+
+
+def _echo(*plugins: ModuleType) -> Scene:
+    from aaah_async_action.decorators import async_action
+    from aaah_core import AsyncAPIConsumer
+
+    class Consumer(AsyncAPIConsumer):
+        @async_action
+        async def echo(self, text: str) -> dict[str, str]:
+            return {"text": text}
+
+    with _installed_and(*plugins):
+        return Scene(Consumer.as_asgi(), request())
+
+
+def alone() -> Scene:
+    """Say the same text, with the plugins that are installed."""
+    return _echo()
+
+
+def among() -> Scene:
+    """Say the same text, with twenty plugins more."""
+    return _echo(*_silent())

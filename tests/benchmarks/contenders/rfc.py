@@ -8,7 +8,22 @@ from typing import Any
 from tests.benchmarks import project
 from tests.benchmarks.scene import PK, Scene, request
 
-__all__ = ["child", "echo", "listed", "retrieve", "setup", "slow", "sync", "waiting"]
+__all__ = [
+    "WORKERS",
+    "child",
+    "echo",
+    "listed",
+    "retrieve",
+    "routes_1",
+    "routes_1000",
+    "setup",
+    "slow",
+    "sync",
+    "waiting",
+]
+
+#: Threads for sync code: Channels' own one.
+WORKERS = 1
 
 
 def setup() -> Any:
@@ -127,3 +142,32 @@ def retrieve() -> Scene:
 def listed() -> Scene:
     """Every row through a serializer."""
     return Scene(_library(), request("list", "books/"))
+
+
+def _routes(count: int) -> Any:
+    """Return what resolves the last of so many routes."""
+    from django.urls import path
+
+    from rest_framework_channels.consumers import AsyncAPIConsumer
+    from rest_framework_channels.handlers import AsyncAPIActionHandler
+
+    class Child(AsyncAPIActionHandler):
+        pass
+
+    class Consumer(AsyncAPIConsumer):
+        routepatterns = [path(f"r{each}/<int:pk>/", Child.as_aaah()) for each in range(count)]
+
+    async def resolve() -> Any:
+        return await Consumer.routing.resolve(f"r{count - 1}/{PK}/", {}, None, None)
+
+    return resolve
+
+
+def routes_1() -> Any:
+    """Return what resolves the only route."""
+    return _routes(1)
+
+
+def routes_1000() -> Any:
+    """Return what resolves the last of a thousand routes."""
+    return _routes(1000)
