@@ -62,7 +62,9 @@ class Exchange:
         put, get, text = self._incoming.put_nowait, self._outgoing.get, self._scene.request
         for _ in range(times):
             put({"type": "websocket.receive", "text": text})
-            await get()
+            message = await get()
+        if message["type"] != "websocket.send":
+            raise RuntimeError(f"It does not reply: {message}")
 
     async def _sent(self) -> dict[str, Any]:
         """Return what the application sends next, or raise what ended it."""

@@ -32,6 +32,8 @@ __all__ = [
 
 #: Requests that are asked before the clock runs.
 _WARM = 20
+#: Seconds after which a repetition has failed.
+_PATIENCE = 60
 #: How many requests fill a repetition, by scene and seconds: worked out by the first.
 _counts: dict[tuple[str, float, int], int] = {}
 #: The ports of the scenes that are served.
@@ -69,7 +71,7 @@ def exchanges(bench: Bench, scene: str, seconds: float, sockets: int = 1) -> flo
     asked: Scene = bench.scene(scene)
 
     async def repetition() -> float:
-        async with AsyncExitStack() as stack:
+        async with asyncio.timeout(_PATIENCE), AsyncExitStack() as stack:
             connections = [
                 await stack.enter_async_context(exchange(asked, bench.user)) for _ in range(sockets)
             ]

@@ -25,7 +25,7 @@ def surroundings() -> str:
 
 def number(value: float) -> str:
     """Return a figure with three digits that count."""
-    if abs(value) >= 1000:
+    if abs(value) >= 999.5:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 

@@ -12,7 +12,7 @@ __all__ = ["CASES"]
 
 def _resolve(workers: dict[str, Worker], series: Series, run: Run) -> tuple[float, ...]:
     worker = workers[series.contender]
-    seconds = worker.ask("resolving", scene=series.scene, seconds=run.seconds / 4)
+    seconds = worker.ask("resolving", scene=series.scene, seconds=run.seconds / 2)
     return (seconds * 1e6,)
 
 
@@ -62,7 +62,7 @@ CASES = (
         repetition=in_process(),
         goals=(Goal("20 more", 1.02, to="no plugin more"),),
         base="no plugin more",
-        more=2,
+        more=1.5,
     ),
     Case(
         name="idle",
@@ -71,7 +71,7 @@ CASES = (
         units=("KiB",),
         repetition=_weigh,
         goals=(Goal("AAAH", 3),),
-        more=0.2,
+        more=0.08,
         warm=False,
     ),
     Case(
@@ -82,7 +82,7 @@ CASES = (
         repetition=_setup,
         goals=(Goal("AAAH", 60),),
         base="",
-        more=0.6,
+        more=0.25,
         agree=False,
         warm=False,
     ),

@@ -49,7 +49,7 @@ CASES = (
         repetition=_stall,
         goals=(Goal("AAAH", 2),),
         base="",
-        more=0.4,
+        more=0.15,
         warm=False,
     ),
 )
