@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.case import Case, Goal, Run, Series
+from tests.benchmarks.case import IN_PROCESS, Case, Goal, Run, Series
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.environments import Missing
 from tests.benchmarks.page import write
@@ -58,7 +58,9 @@ def test_a_case_is_measured_by_a_process_for_each_contender():
         "bare": 2,
         "raw": 2,
     }
-    assert all(value > 0 for samples in measured.samples.values() for [value] in samples)
+    assert all(
+        value > 0 for samples in measured.samples.values() for sample in samples for value in sample
+    )
 
 
 def test_a_contender_that_does_something_else_is_left_out_and_named():
@@ -85,6 +87,13 @@ def test_the_table_has_medians_quartiles_and_ratios_of_pairs():
         "  goal: AAAH, µs ≤ 5: 20, NOT REACHED",
         "  goal: AAAH, µs ≥ 30: 20, NOT REACHED",
     ]
+
+
+def test_a_ratio_in_process_is_told_in_cpu_time_too():
+    both = outcome(units=IN_PROCESS)
+    both.samples = {OURS: [(10.0, 30.0)], BARE: [(100.0, 100.0)]}
+    *_, goal, _, _ = lines(both)
+    assert goal == "  goal: AAAH ÷ bare Channels ≤ 0.2: 0.1 (0.3 in CPU time), reached"
 
 
 def test_a_goal_without_figures_is_not_measured():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.benchmarks.processes import Worker
 
-__all__ = ["Case", "Goal", "Repetition", "Run", "Series", "in_process"]
+__all__ = ["IN_PROCESS", "Case", "Goal", "Repetition", "Run", "Series", "in_process"]
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,11 @@ class Case:
         return [*dict.fromkeys(names), *self.helpers]
 
 
-def in_process(*, sockets: int = 1) -> Repetition:
-    """Return what measures the microseconds of one exchange in process."""
+#: What `in_process` measures.
+IN_PROCESS = ("µs", "µs of CPU")
 
-    def repetition(workers: Any, series: Series, run: Run) -> tuple[float, ...]:
-        worker = workers[series.contender]
-        seconds = worker.ask("exchanges", scene=series.scene, seconds=run.seconds, sockets=sockets)
-        return (seconds * 1e6,)
 
-    return repetition
+def in_process(workers: dict[str, Worker], series: Series, run: Run) -> tuple[float, ...]:
+    """Measure one exchange in process, one in flight."""
+    taken, cpu = workers[series.contender].ask("exchanges", scene=series.scene, seconds=run.seconds)
+    return taken * 1e6, cpu * 1e6

@@ -59,8 +59,8 @@ def reply(bench: Bench, scene: str, whole: bool = False) -> Any:
     return answer if whole else asked.data(answer)
 
 
-def exchanges(bench: Bench, scene: str, seconds: float, sockets: int = 1) -> float:
-    """Return the seconds of one exchange, each socket with one in flight.
+def exchanges(bench: Bench, scene: str, seconds: float, sockets: int = 1) -> tuple[float, float]:
+    """Return the seconds of one exchange, and those of CPU time: each socket has one in flight.
 
     Args:
         bench: The worker's.
@@ -70,19 +70,20 @@ def exchanges(bench: Bench, scene: str, seconds: float, sockets: int = 1) -> flo
     """
     asked: Scene = bench.scene(scene)
 
-    async def repetition() -> float:
+    async def repetition() -> tuple[float, float]:
         async with asyncio.timeout(_PATIENCE), AsyncExitStack() as stack:
             connections = [
                 await stack.enter_async_context(exchange(asked, bench.user)) for _ in range(sockets)
             ]
 
-            async def run(times: int) -> float:
-                began = time.perf_counter()
+            async def run(times: int) -> tuple[float, float]:
+                began, cpu = time.perf_counter(), time.process_time()
                 await asyncio.gather(*(each.ask(times) for each in connections))
-                return (time.perf_counter() - began) / (times * sockets)
+                cpu, taken = time.process_time() - cpu, time.perf_counter() - began
+                return taken / (times * sockets), cpu / (times * sockets)
 
             key = (scene, seconds, sockets)
-            warm = await run(1 if sockets > 1 else _WARM)
+            warm, _ = await run(1 if sockets > 1 else _WARM)
             count = _counts.setdefault(key, max(1, int(seconds / (warm * sockets))))
             return await run(count)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks.report import base_of, number, surroundings
+from tests.benchmarks.report import base_of, in_cpu, number, surroundings
 from tests.benchmarks.runner import Outcome
 
 __all__ = ["write"]
@@ -51,7 +51,9 @@ def _goals(outcome: Outcome) -> Iterator[str]:
         what = f"{goal.series} ÷ {goal.to}" if goal.to else outcome.case.units[0]
         bound = f"{'≥' if goal.least else '≤'} {number(goal.bound)}"
         value, reached = outcome.reached(goal) or (None, False)
-        measured = "not measured" if value is None else number(value)
+        measured = "not measured"
+        if value is not None:
+            measured = f"{number(value)}{in_cpu(outcome, goal)}"
         verdict = "reached" if reached else "**not reached**"
         yield f"| `{outcome.case.name}` | {what} | {bound} | {measured} | {verdict} |"
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import importlib_metadata
 
-from tests.benchmarks.case import Goal
+from tests.benchmarks.case import IN_PROCESS, Goal
 from tests.benchmarks.runner import Outcome
 
-__all__ = ["base_of", "lines", "number", "plain", "surroundings"]
+__all__ = ["base_of", "in_cpu", "lines", "number", "plain", "surroundings"]
 
 
 def surroundings() -> str:
@@ -75,7 +75,16 @@ def _verdict(outcome: Outcome, goal: Goal) -> str:
     if found is None:
         return f"{what}: NOT MEASURED"
     value, reached = found
-    return f"{what}: {number(value)}, {'reached' if reached else 'NOT REACHED'}"
+    return (
+        f"{what}: {number(value)}{in_cpu(outcome, goal)}, {'reached' if reached else 'NOT REACHED'}"
+    )
+
+
+def in_cpu(outcome: Outcome, goal: Goal) -> str:
+    """Return what the ratio of a goal is in CPU time, where that was measured beside the time."""
+    if not goal.to or outcome.case.units != IN_PROCESS:
+        return ""
+    return f" ({number(outcome.ratio(goal.series, goal.to, 1).median)} in CPU time)"
 
 
 def plain(outcome: Outcome) -> dict[str, Any]:

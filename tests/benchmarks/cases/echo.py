@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.case import Case, Goal, Series, in_process
+from tests.benchmarks.case import IN_PROCESS, Case, Goal, Series, in_process
 
 __all__ = ["CASES", "everybody"]
 
@@ -27,24 +27,24 @@ CASES = (
         name="echo",
         title="Async echo, in process, one in flight",
         series=everybody("echo", "raw", "rfc", "dcrf", "chanx"),
-        units=("µs",),
-        repetition=in_process(),
+        units=IN_PROCESS,
+        repetition=in_process,
         goals=(Goal("AAAH", 0.075, to="bare Channels"), Goal("AAAH", 1.6, to="raw ASGI")),
     ),
     Case(
         name="child",
         title="The same in a child route with `pk: int`, a permission and five more plugins",
         series=everybody("child", "raw", "rfc"),
-        units=("µs",),
-        repetition=in_process(),
+        units=IN_PROCESS,
+        repetition=in_process,
         goals=(Goal("AAAH", 1.6, to="raw ASGI"),),
     ),
     Case(
         name="sync",
         title="Sync action, in process, one in flight",
         series=everybody("sync", "rfc", "dcrf", "chanx"),
-        units=("µs",),
-        repetition=in_process(),
+        units=IN_PROCESS,
+        repetition=in_process,
         goals=(Goal("AAAH", 0.5, to="bare Channels"),),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.case import Case, Goal, Run, Series, in_process
+from tests.benchmarks.case import IN_PROCESS, Case, Goal, Run, Series, in_process
 from tests.benchmarks.cases.echo import everybody
 from tests.benchmarks.processes import Worker
 from tests.benchmarks.starting import seconds_of_setup
@@ -58,8 +58,8 @@ CASES = (
         name="plugins",
         title="Async echo with 20 installed plugins that answer no hook for the class",
         series=(Series("no plugin more", "aaah", "alone"), Series("20 more", "aaah", "among")),
-        units=("µs",),
-        repetition=in_process(),
+        units=IN_PROCESS,
+        repetition=in_process,
         goals=(Goal("20 more", 1.02, to="no plugin more"),),
         base="no plugin more",
         more=1.5,
