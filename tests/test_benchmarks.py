@@ -125,7 +125,7 @@ def test_the_page_keeps_what_stands_around_the_figures(tmp_path):
         assert "old" not in text
         assert text.count("| `echo` | AAAH ÷ bare Channels | ≤ 0.2 | 0.1 | reached |") == 1
         assert "| AAAH | µs | 20 | 15, 25 | 0.1 | 0.075, 0.15 |" in text
-        assert f"\nAAAH           {'█' * 8} " in text
+        assert f"\nAAAH           {'█' * 4} " in text
 
 
 def test_a_page_without_a_place_for_the_figures_is_refused(tmp_path):
@@ -143,6 +143,14 @@ def test_the_command_names_its_cases_and_refuses_others():
     )
     assert refused.returncode == 2
     assert f"there are {', '.join(CASES)}" in refused.stderr
+
+
+@pytest.mark.parametrize("partly", ["--quick", "echo"])
+def test_a_page_is_written_by_a_whole_run_alone(partly):
+    command = [sys.executable, "-m", "tests.benchmarks", partly, "--write", "page.md"]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "--write takes all cases, and no --quick" in refused.stderr
 
 
 def test_every_goal_is_about_a_row_of_its_case():

@@ -27,6 +27,8 @@ def _arguments() -> argparse.Namespace:
     for name in arguments.case:
         if name not in CASES:
             parser.error(f"there is no case {name!r}: there are {', '.join(CASES)}")
+    if arguments.write and (arguments.case or arguments.quick):
+        parser.error("--write takes all cases, and no --quick")
     return arguments
 
 

@@ -83,14 +83,18 @@ def _case(outcome: Outcome) -> Iterator[str]:
 
 
 def _chart(outcome: Outcome) -> Iterator[str]:
-    """Yield a bar for each series, as long as its first figure, the longest across the page."""
+    """Yield a bar for each series: its ratio, or its figure where there is none to divide by."""
+    base = base_of(outcome)
     width = max(len(name) for name in outcome.samples)
-    medians = {name: outcome.figure(name).median for name in outcome.samples}
+    medians = {
+        name: (outcome.ratio(name, base) if base else outcome.figure(name)).median
+        for name in outcome.samples
+    }
     longest = max(medians.values())
     yield "```text"
+    yield f"{'':{width}}  {outcome.case.units[0]}{f' ÷ {base}' if base else ''}"
     for name, median in medians.items():
-        bar = _blocks(median / longest)
-        yield f"{name:{width}}  {bar:{_BAR}}  {number(median)} {outcome.case.units[0]}"
+        yield f"{name:{width}}  {_blocks(median / longest):{_BAR}}  {number(median)}"
     yield "```"
     yield ""
 
