@@ -118,11 +118,12 @@ def test_the_page_keeps_what_stands_around_the_figures(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"Before\n<!-- figures of {version} -->\nold\n<!-- end -->\nAfter\n")
     for _ in range(2):
-        write(page, [outcome()])
+        write(page, "Python, a machine", [outcome()])
         text = page.read_text()
         assert text.startswith(f"Before\n<!-- figures of {version} -->\n")
         assert text.endswith("\n<!-- end -->\nAfter\n")
         assert "old" not in text
+        assert "\nPython, a machine.\n" in text
         assert text.count("| `echo` | AAAH ÷ bare Channels | ≤ 0.2 | 0.1 | reached |") == 1
         assert "| AAAH | µs | 20 | 15, 25 | 0.1 | 0.075, 0.15 |" in text
         assert f"\nAAAH           {'█' * 4} " in text
@@ -132,7 +133,7 @@ def test_a_page_without_a_place_for_the_figures_is_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("Nothing here\n")
     with pytest.raises(ValueError, match="has no line <!-- figures of"):
-        write(page, [outcome()])
+        write(page, "Python, a machine", [outcome()])
 
 
 def test_the_command_names_its_cases_and_refuses_others():

@@ -13,7 +13,7 @@ from tests.benchmarks.report import lines, plain, surroundings
 from tests.benchmarks.runner import run_cases
 
 # Many short repetitions: what disturbs a machine for a while disturbs all alike.
-_FULL = Run(repetitions=40, seconds=0.08)
+_FULL = Run(repetitions=30, seconds=0.08)
 _QUICK = Run(repetitions=5, seconds=0.02, quick=True)
 
 
@@ -35,17 +35,18 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the cases that were asked for."""
     arguments = _arguments()
-    print(surroundings())
+    around = surroundings()
+    print(around)
     outcomes = []
     cases = [CASES[name] for name in arguments.case or CASES]
     for outcome in run_cases(cases, _QUICK if arguments.quick else _FULL):
         outcomes.append(outcome)
         print(*lines(outcome), "", sep="\n", flush=True)
     if arguments.write:
-        write(arguments.write, outcomes)
+        write(arguments.write, around, outcomes)
     if arguments.json:
         figures = {outcome.case.name: plain(outcome) for outcome in outcomes}
-        written = {"with": surroundings(), "cases": figures}
+        written = {"with": around, "cases": figures}
         arguments.json.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
 
 

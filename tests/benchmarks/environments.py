@@ -7,21 +7,30 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import importlib_metadata
+
 __all__ = ["CACHE", "ROOT", "Missing", "peers"]
 
 ROOT = Path(__file__).parents[2]
 #: Git-ignored: what can be made again.
 CACHE = ROOT / ".benchmarks"
 
-#: What the peers' own documentation says to install, and what serves them.
-_PACKAGES = (
-    "django~=5.2.0",
+#: What the peers' own documentation says to install.
+_PEERS = (
     "rest-framework-channels==0.0.7",
     "djangochannelsrestframework==1.3.0",
     "chanx[channels]==2.13.0",
-    "psycopg[binary]>=3.2",
-    "uvicorn>=0.32",
-    "websockets>=15",
+)
+#: What all contenders stand on, in the version that is installed here.
+_SHARED = (
+    "asgiref",
+    "channels",
+    "django",
+    "djangorestframework",
+    "psycopg",
+    "psycopg-binary",
+    "uvicorn",
+    "websockets",
 )
 
 
@@ -38,13 +47,14 @@ def peers() -> Path:
     """
     folder = CACHE / f"peers-{sys.version_info.major}.{sys.version_info.minor}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    packages = [*_PEERS, *(f"{name}=={importlib_metadata.version(name)}" for name in _SHARED)]
     ready = folder / "ready"
-    if ready.exists() and ready.read_text() == repr(_PACKAGES):
+    if ready.exists() and ready.read_text() == repr(packages):
         return python
     print(f"Making an environment for the peers in {folder} …", file=sys.stderr)
     _run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
-    _run("uv", "pip", "install", "--quiet", "--python", str(python), *_PACKAGES)
-    ready.write_text(repr(_PACKAGES))
+    _run("uv", "pip", "install", "--quiet", "--python", str(python), *packages)
+    ready.write_text(repr(packages))
     return python
 
 

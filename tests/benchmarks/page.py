@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks.report import base_of, in_cpu, number, surroundings
+from tests.benchmarks.report import base_of, in_cpu, number
 from tests.benchmarks.runner import Outcome
 
 __all__ = ["write"]
@@ -15,8 +15,13 @@ __all__ = ["write"]
 _BAR = 40  # characters
 
 
-def write(path: Path, outcomes: Sequence[Outcome]) -> None:
+def write(path: Path, around: str, outcomes: Sequence[Outcome]) -> None:
     """Put figures in place of those of this minor version of Python.
+
+    Args:
+        path: The page.
+        around: What they were measured with.
+        outcomes: The cases.
 
     Raises:
         ValueError: The page has no place for them.
@@ -24,18 +29,19 @@ def write(path: Path, outcomes: Sequence[Outcome]) -> None:
     version = ".".join(platform.python_version_tuple()[:2])
     place = re.compile(rf"(<!-- figures of {re.escape(version)} -->\n).*?(<!-- end -->)", re.DOTALL)
     text, places = place.subn(
-        lambda match: match[1] + "\n".join(_section(outcomes)) + "\n" + match[2], path.read_text()
+        lambda match: match[1] + "\n".join(_section(around, outcomes)) + "\n" + match[2],
+        path.read_text(),
     )
     if not places:
         raise ValueError(f"{path} has no line <!-- figures of {version} -->.")
     path.write_text(text)
 
 
-def _section(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _section(around: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield ""
     yield f"## Python {platform.python_version()}"
     yield ""
-    yield f"{surroundings()}."
+    yield f"{around}."
     yield ""
     yield "| case | figure | goal | measured | |"
     yield "|---|---|---|---|---|"

@@ -16,10 +16,12 @@ __all__ = ["base_of", "in_cpu", "lines", "number", "plain", "surroundings"]
 
 
 def surroundings() -> str:
-    """Return what was measured with, and on what."""
+    """Return what was measured with, and on what; a load says what else that is doing."""
     names = ("django", "channels", "djangorestframework", "msgspec", "uvicorn", "websockets")
     versions = ", ".join(f"{name} {importlib_metadata.version(name)}" for name in names)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    if hasattr(os, "getloadavg"):
+        machine += f" with a load of {os.getloadavg()[1]:.1f} before"
     return f"Python {platform.python_version()}, {machine}; {versions}"
 
 
