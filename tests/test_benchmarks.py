@@ -63,6 +63,12 @@ def test_a_case_is_measured_by_a_process_for_each_contender():
     )
 
 
+def test_a_case_repeats_no_more_once_patience_ends():
+    case = Case(**{**vars(CASES["echo"]), "series": (Series("raw", "raw", "echo"),), "goals": ()})
+    [measured] = run_cases([case], Run(repetitions=1000, seconds=0.001, patience=0))
+    assert len(measured.samples["raw"]) == 1
+
+
 def test_a_contender_that_does_something_else_is_left_out_and_named():
     series = (Series("echo", "raw", "echo"), Series("child", "raw", "child"))
     case = Case(**{**vars(CASES["echo"]), "series": series, "goals": ()})

@@ -14,7 +14,7 @@ from tests.benchmarks.runner import run_cases
 
 # Many short repetitions: what disturbs a machine for a while disturbs all alike.
 _FULL = Run(repetitions=30, seconds=0.08)
-_QUICK = Run(repetitions=5, seconds=0.02, quick=True)
+_QUICK = Run(repetitions=5, seconds=0.02, patience=1.5, quick=True)
 
 
 def _arguments() -> argparse.Namespace:

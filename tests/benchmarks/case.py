@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,10 +15,18 @@ __all__ = ["IN_PROCESS", "Case", "Goal", "Repetition", "Run", "Series", "in_proc
 
 @dataclass(frozen=True)
 class Run:
-    """How long to measure: each repetition about so many seconds."""
+    """How long to measure.
+
+    Attributes:
+        repetitions: How many repetitions a usual case has.
+        seconds: About how long one takes.
+        patience: Seconds after which a case repeats no more.
+        quick: Whether a look is enough.
+    """
 
     repetitions: int
     seconds: float
+    patience: float = math.inf
     quick: bool = False
 
 

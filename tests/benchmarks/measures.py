@@ -83,7 +83,9 @@ def exchanges(bench: Bench, scene: str, seconds: float, sockets: int = 1) -> tup
                 return taken / (times * sockets), cpu / (times * sockets)
 
             key = (scene, seconds, sockets)
-            warm, _ = await run(1 if sockets > 1 else _WARM)
+            warm, cpu = await run(1 if sockets > 1 else _WARM)
+            if warm * sockets > seconds:  # so slow that nothing has to be warm
+                return warm, cpu
             count = _counts.setdefault(key, max(1, int(seconds / (warm * sockets))))
             return await run(count)
 

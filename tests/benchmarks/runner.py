@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from tests.benchmarks.case import Case, Goal, Run
+from tests.benchmarks.case import Case, Goal, Run, Series
 from tests.benchmarks.environments import Missing
 from tests.benchmarks.figures import Figure, paired
 from tests.benchmarks.postgres import postgres
@@ -91,21 +92,35 @@ def _repeat(outcome: Outcome, workers: dict[str, Worker], run: Run) -> None:
                 workers[name].ask("fill")
     if case.agree:
         _agree(outcome, workers)
-    measured = [each for each in case.series if each.name not in outcome.missing]
-    samples: dict[str, list[tuple[float, ...]]] = {each.name: [] for each in measured}
+    ending = time.monotonic() + run.patience
     for number in range(case.warm + max(1, round(run.repetitions * case.more))):
+        if number > case.warm and time.monotonic() > ending:
+            break
         # Forwards and backwards in turn, so that nobody always comes after the same one.
-        for each in measured if number % 2 else reversed(measured):
-            if each.name in outcome.missing:
-                continue
-            try:
-                sample = case.repetition(workers, each, run)
-            except Missing as error:
-                outcome.missing[each.name] = str(error)
-                continue
-            if number >= case.warm:
-                samples[each.name].append(sample)
-    outcome.samples = {name: samples[name] for name in samples if name not in outcome.missing}
+        round_of = case.series if number % 2 else case.series[::-1]
+        _take(
+            outcome, [each for each in round_of if each.name not in outcome.missing], workers, run
+        )
+        if case.warm and not number:
+            outcome.samples.clear()
+    outcome.samples = {
+        each.name: outcome.samples[each.name]
+        for each in case.series
+        if each.name not in outcome.missing
+    }
+
+
+def _take(
+    outcome: Outcome, measured: Sequence[Series], workers: dict[str, Worker], run: Run
+) -> None:
+    """Take one repetition of each series, and leave out who fails."""
+    for each in measured:
+        try:
+            sample = outcome.case.repetition(workers, each, run)
+        except Missing as error:
+            outcome.missing[each.name] = str(error)
+        else:
+            outcome.samples.setdefault(each.name, []).append(sample)
 
 
 def _agree(outcome: Outcome, workers: dict[str, Worker]) -> None:
