@@ -1,0 +1,50 @@
+"""The floor: an ASGI loop by hand, with the codec library that ours has."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from tests.benchmarks.scene import PK, Scene, User, request
+
+__all__ = ["child", "echo", "setup"]
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def setup() -> Any:
+    """Return who is logged in."""
+    return User()
+
+
+def _answering(data: Callable[[Any], Any]) -> Callable[..., Awaitable[None]]:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            call = _decode(message["text"])
+            reply = {
+                "errors": [],
+                "data": data(call),
+                "action": call["action"],
+                "route": call["route"],
+                "status": 200,
+                "request_id": call["request_id"],
+            }
+            await send({"type": "websocket.send", "text": _encode(reply).decode()})
+
+    return application
+
+
+def echo() -> Scene:
+    """Say the same text."""
+    return Scene(_answering(lambda call: {"text": call["text"]}), request())
+
+
+def child() -> Scene:
+    """Say it with the number in the route, which nobody reads."""
+    application = _answering(lambda call: {"text": call["text"], "pk": PK})
+    return Scene(application, request(route=f"books/{PK}/"))
