@@ -10,6 +10,7 @@ from rest_framework.throttling import BaseThrottle, ScopedRateThrottle, SimpleRa
 
 from aaah_core import Call, Check
 from aaah_drf.conf import settings
+from aaah_drf.plain import require_plain
 from aaah_drf.request import request_of
 
 __all__ = ["not_counted", "throttle_check", "with_own_rates"]
@@ -45,6 +46,7 @@ class _Throttles(Check):
             if key in asked:
                 continue
             asked.add(key)
+            require_plain(throttle, "allow_request")
             if not throttle.allow_request(request, view):
                 waits.append(throttle.wait())
         if waits:

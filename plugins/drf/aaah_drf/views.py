@@ -12,7 +12,7 @@ from aaah_core import AAAHError
 from aaah_drf.conf import Default
 from aaah_drf.exception_handler import DRFsAnswer, drfs_answer
 from aaah_drf.pages import let_links_be_routes, set_page_size
-from aaah_drf.permissions import require_plain
+from aaah_drf.plain import require_plain
 from aaah_drf.request import CallRequest, see_again
 from aaah_drf.throttles import not_counted, with_own_rates
 
@@ -76,13 +76,15 @@ class _Front:
     def get_permissions(self) -> Any:
         permissions = super().get_permissions()  # type: ignore[misc]  # the viewset's
         for each in permissions:
-            require_plain(each)
+            require_plain(each, "has_permission", "has_object_permission")
         return permissions
 
     def get_throttles(self) -> Any:
         # Past a property of the viewset's, which stays what it is.
         vars(self)["throttle_classes"] = [with_own_rates(each) for each in self.throttle_classes]
         throttles = super().get_throttles()  # type: ignore[misc]  # the viewset's
+        for each in throttles:
+            require_plain(each, "allow_request")
         return not_counted(self.aaah_handler.call, throttles, self)
 
     def paginate_queryset(self, queryset: Any) -> Any:

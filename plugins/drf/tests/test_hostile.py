@@ -11,8 +11,10 @@ from rest_framework import permissions as drf
 from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
-from aaah_core import AsyncAPIConsumer, BasePermission, IsOwner
+from aaah_async_action.decorators import async_action
+from aaah_core import AsyncAPIActionHandler, AsyncAPIConsumer, BasePermission, IsOwner
 from aaah_core.testing import connect
 from aaah_drf.viewsets import serve
 
@@ -82,3 +84,72 @@ async def test_an_action_of_a_viewset_that_is_called_remove_is_not_destroy() -> 
         assert (await client.call("remove", route="groups/1/"))["status"] == 403
         answer = await client.call("destroy", route="groups/1/")
         assert answer["data"] == ["destroy", "DELETE"]
+
+
+class AsyncThrottle(BaseThrottle):
+    async def allow_request(self, request: Any, view: Any) -> bool:  # type: ignore[override]  # on purpose
+        return False
+
+
+class LaterThrottle(BaseThrottle):
+    """No `async def`, and no answer either."""
+
+    def allow_request(self, request: Any, view: Any) -> Any:
+        return AsyncThrottle().allow_request(request, view)
+
+
+class LaterPermission(drf.BasePermission):
+    def has_permission(self, request: Any, view: Any) -> Any:
+        return self._ask()
+
+    async def _ask(self) -> bool:
+        return False
+
+
+class LaterOfObjects(LaterPermission):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return True
+
+    def has_object_permission(self, request: Any, view: Any, obj: Any) -> Any:
+        return self._ask()
+
+
+class Asked(AsyncAPIActionHandler):
+    @async_action
+    async def destroy(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"throttle_classes": (AsyncThrottle,)},
+        {"throttle_classes": (LaterThrottle,)},
+        {"permission_classes": (LaterPermission,)},
+        {"permission_classes": (LaterOfObjects,)},
+        {"permission_classes": (drf.AllowAny & LaterPermission,)},
+        {"permission_classes": (~LaterPermission,)},
+    ],
+)
+async def test_rule_a_view_takes_no_coroutine_for_a_yes(
+    names: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    viewset = type("Asking", (GroupViewSet,), names)
+    async with connect(consumer(path("groups/", serve(viewset)))) as client:
+        assert (await client.call("destroy", route="groups/1/"))["status"] == 500
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [TypeError]
+
+
+async def test_rule_an_instance_that_is_asked_again_takes_no_coroutine_for_a_yes() -> None:
+    once = [LaterPermission()]
+    methods = {"get_permissions": lambda self: once}
+    viewset = type("Asking", (GroupViewSet,), methods)
+    async with connect(consumer(path("groups/", serve(viewset)))) as client:
+        for _ in range(3):
+            assert (await client.call("destroy", route="groups/1/"))["status"] == 500
+
+
+@pytest.mark.parametrize("throttle", [AsyncThrottle, LaterThrottle])
+async def test_rule_a_handler_takes_no_coroutine_of_a_throttle_for_a_yes(throttle: Any) -> None:
+    handler = type("Throttled", (Asked,), {"throttle_classes": (throttle,)})
+    async with connect(consumer(path("asked/", handler.as_aaah()))) as client:  # type: ignore[attr-defined]  # made by type()
+        assert (await client.call("destroy", route="asked/"))["status"] == 500
