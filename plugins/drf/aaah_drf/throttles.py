@@ -25,10 +25,15 @@ def throttle_check(handler_class: type[Any], throttle: Any) -> Check | None:
     The check of the first entry asks all of them, as DRF does: each counts the call, and the
     client is told of the longest wait.
     """
-    if not (isinstance(throttle, type) and issubclass(throttle, BaseThrottle)):
+    if not _is_class(throttle):
         return None
-    throttles = tuple(dict.fromkeys(handler_class.throttle_classes))
+    # There may be others among them, of another plugin.
+    throttles = tuple(dict.fromkeys(filter(_is_class, handler_class.throttle_classes)))
     return _Throttles(throttles) if throttle is throttles[0] else Check()
+
+
+def _is_class(throttle: Any) -> bool:
+    return isinstance(throttle, type) and issubclass(throttle, BaseThrottle)
 
 
 class _Throttles(Check):

@@ -14,8 +14,15 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from aaah_async_action.decorators import async_action
-from aaah_core import AsyncAPIActionHandler, AsyncAPIConsumer, BasePermission, IsOwner
-from aaah_core.testing import connect
+from aaah_core import (
+    AsyncAPIActionHandler,
+    AsyncAPIConsumer,
+    BasePermission,
+    Check,
+    IsOwner,
+    hookimpl,
+)
+from aaah_core.testing import connect, registry
 from aaah_drf.viewsets import serve
 
 pytestmark = pytest.mark.django_db
@@ -153,3 +160,24 @@ async def test_rule_a_handler_takes_no_coroutine_of_a_throttle_for_a_yes(throttl
     handler = type("Throttled", (Asked,), {"throttle_classes": (throttle,)})
     async with connect(consumer(path("asked/", handler.as_aaah()))) as client:  # type: ignore[attr-defined]  # made by type()
         assert (await client.call("destroy", route="asked/"))["status"] == 500
+
+
+class NeverAgain(BaseThrottle):
+    def allow_request(self, request: Any, view: Any) -> bool:
+        return False
+
+
+class OfAnotherPlugin:
+    @staticmethod
+    @hookimpl
+    def aaah_permission_check(permission: Any) -> Check | None:
+        return Check() if permission is OfAnotherPlugin else None
+
+
+async def test_rule_a_throttle_counts_behind_one_of_another_plugin() -> None:
+    class Throttled(Asked):
+        throttle_classes = (OfAnotherPlugin, NeverAgain)
+
+    with registry("drf", "async_action", OfAnotherPlugin()):
+        async with connect(consumer(path("asked/", Throttled.as_aaah()))) as client:
+            assert (await client.call("destroy", route="asked/"))["status"] == 429
