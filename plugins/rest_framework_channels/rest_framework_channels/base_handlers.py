@@ -203,11 +203,13 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
     async def check_object_permissions(  # type: ignore[override]  # as in rest_framework_channels
         self, action: str, obj: Any, **kwargs: Any
     ) -> None:
-        """Ask whether an action may have an object.
+        """Ask whether an action may have an object; parents that are AAAH's own are asked, too.
 
         Raises:
             PermissionDenied: It may not.
         """
+        if self.parent is not None:
+            await self.acheck_object_permissions(obj)
         for permission in await self.get_permissions(**taken(self.get_permissions, kwargs)):
             asked = {**kwargs, "scope": self.scope, "handler": self, "action": action}
             if not await ask(permission, "has_object_permission", **asked, obj=obj):
