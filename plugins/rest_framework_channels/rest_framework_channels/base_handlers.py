@@ -17,6 +17,7 @@ import aaah_core
 from aaah_core import Call, Scope, to_plain
 from rest_framework_channels.asking import ask, call_of, known, taken
 from rest_framework_channels.compositions import instance_of, is_permission
+from rest_framework_channels.overrides import overridden
 from rest_framework_channels.permissions import AllowAny
 from rest_framework_channels.replying import Replying
 from rest_framework_channels.routings import RoutingManager, prefix, scope_below, way
@@ -171,12 +172,8 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
 
     @classmethod
     def decides_itself(cls) -> bool:
-        """Say whether the class has overridden what asks its permissions."""
-        ours = AsyncAPIActionHandler
-        return (
-            cls.get_permissions is not ours.get_permissions
-            or cls.check_permissions is not ours.check_permissions
-        )
+        """Say whether the class has overridden what asks its permissions, or what may set them."""
+        return overridden(cls, "get_permissions", "check_permissions", "__init__")
 
     async def get_permissions(self, **kwargs: Any) -> list[Any]:
         """Return new instances of the permissions that are asked."""

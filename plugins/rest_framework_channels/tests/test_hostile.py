@@ -194,6 +194,34 @@ async def test_permissions_that_are_made_anew_at_each_look_are_asked():
         assert (await client.call("act", "it/1/"))["status"] == 403
 
 
+@pytest.mark.parametrize("names", [{}, {"permission_classes": []}])
+@pytest.mark.parametrize("where", ["handler", "consumer"])
+async def test_permissions_that_an_instance_is_made_with_are_asked(names, where):
+    class Made:
+        def __init__(self, permissions=(IsAuthenticated,)):
+            super().__init__()
+            self.permission_classes = permissions
+
+    if where == "handler":
+        class_ = routed(type("Handler", (Made, Acting), names), "it/")
+    else:
+        class_ = type("Consumer", (Made, routed(Acting, "it/")), names)
+    for user, status in ((ADA, 200), (None, 403)):
+        async with connect(class_.as_asgi(), user=user) as client:
+            assert (await client.call("act", "it/"))["status"] == status
+
+
+async def test_permissions_that_as_aaah_is_given_are_asked():
+    class Handler(Acting):
+        def __init__(self, permissions):
+            self.permission_classes = permissions
+
+    app = Handler.as_aaah(permissions=[IsAuthenticated])
+    consumer = type("Consumer", (AsyncAPIConsumer,), {"routepatterns": [path("it/", app)]})
+    async with connect(consumer.as_asgi()) as client:
+        assert (await client.call("act", "it/"))["status"] == 403
+
+
 class NoObjectOfAAAH(aaah_core.BasePermission):
     async def has_object_permission(self, scope, handler, action, obj, **kwargs):
         return False
