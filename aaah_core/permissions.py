@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aaah_core.errors import ConfigurationError
 from aaah_core.interfaces import Composition, Scope
 
 if TYPE_CHECKING:
@@ -122,6 +123,14 @@ class IsOwner(BasePermission):
 
     lookup_field = "user"
     check_actions: tuple[str, ...] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(cls.check_actions, str):  # each of its letters would be an action
+            raise ConfigurationError(
+                f"{cls.__qualname__}.check_actions is {cls.check_actions!r}: name the actions in a "
+                f"tuple, or set it to None for all of them."
+            )
 
     def has_object_permission(
         self, scope: Scope, handler: Any, action: str, obj: Any, **kwargs: Any

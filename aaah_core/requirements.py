@@ -66,10 +66,12 @@ def require_consumer(consumer_class: type[AsyncAPIConsumer]) -> None:
 
 
 def require_handler(handler_class: type[Any]) -> None:
-    """Refuse `permission_classes` or `routepatterns` that are no list."""
-    if not _is_collection(getattr(handler_class, "permission_classes", ())):
-        fix = "a list or tuple: permission_classes = [IsAuthenticated]"
-        raise _careless(handler_class, "permission_classes", fix)
+    """Refuse `permission_classes`, `throttle_classes` or `routepatterns` that are no list."""
+    for name, entry in (("permission", "IsAuthenticated"), ("throttle", "UserRateThrottle")):
+        attribute = f"{name}_classes"
+        if not _is_collection(getattr(handler_class, attribute, ())):
+            fix = f"a list or tuple: {attribute} = [{entry}]"
+            raise _careless(handler_class, attribute, fix)
     if not _is_collection(handler_class.routepatterns):
         fix = 'a list: routepatterns = [path("…", SomeHandler.as_aaah())]'
         raise _careless(handler_class, "routepatterns", fix)

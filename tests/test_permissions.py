@@ -20,6 +20,7 @@ from aaah_core import (
     BasePermission,
     Call,
     Check,
+    ConfigurationError,
     IsAuthenticated,
     IsAuthenticatedStrictly,
     IsOwner,
@@ -376,6 +377,12 @@ class Sees(IsOwner):
 
 class ByAuthor(IsOwner):
     lookup_field = "author"
+
+
+@pytest.mark.parametrize("said", ["__all__", "remove", ""])
+def test_a_text_for_the_actions_that_is_owner_checks_is_refused(said):
+    with pytest.raises(ConfigurationError, match="name the actions in a tuple"):
+        type(IsOwner)("Said", (IsOwner,), {"check_actions": said})
 
 
 @action

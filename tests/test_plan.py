@@ -586,6 +586,10 @@ CARELESS = {
         {"permission_classes": "IsAuthenticated"},
         ["Chat.permission_classes is 'IsAuthenticated'"],
     ),
+    "throttles that are asked for": (
+        {"throttle_classes": property(lambda self: [])},
+        ["Chat.throttle_classes is <property", "throttle_classes = [UserRateThrottle]"],
+    ),
     "a route by itself": (
         {"routepatterns": path("leaf/", Leaf.as_aaah())},
         ["Chat.routepatterns is ", "routepatterns = [path("],

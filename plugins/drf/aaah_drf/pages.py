@@ -46,7 +46,8 @@ def let_links_be_routes(paginator: Any, route: str) -> None:
     if quoted == path:
         return
     for name in ("get_next_link", "get_previous_link"):
-        if hasattr(paginator, name):
+        # One that pages twice in a call has them already.
+        if hasattr(paginator, name) and name not in vars(paginator):
             setattr(paginator, name, partial(_unquoted, getattr(paginator, name), quoted, path))
 
 

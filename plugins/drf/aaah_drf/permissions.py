@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from rest_framework.exceptions import PermissionDenied
@@ -19,7 +18,7 @@ from rest_framework.permissions import (
 from aaah_core import Call, Check, Composition, Event
 from aaah_drf.request import request_of
 
-__all__ = ["check_of", "require_plain"]
+__all__ = ["check_of"]
 
 _OPERATORS: dict[Any, Any] = {AND: "and", OR: "or", NOT: "not"}
 
@@ -45,27 +44,6 @@ def check_of(permission: Any) -> Check | None:
         return None
     # The default of DRF's settings must not cost an async action a thread.
     return Check() if permission is AllowAny else _EntryCheck(permission)
-
-
-def require_plain(permission: Any) -> None:
-    """Refuse a permission with an async method, where a view asks: a coroutine is as good as a yes.
-
-    Args:
-        permission: An instance, or a composition of DRF's.
-
-    Raises:
-        TypeError: A method of it, or of one of its operands, is async.
-    """
-    for name in ("has_permission", "has_object_permission"):
-        if inspect.iscoroutinefunction(getattr(permission, name, None)):
-            raise TypeError(
-                f"{type(permission).__qualname__}.{name}() is async, and a view of DRF's would let "
-                f"everyone pass: make it sync, or name the class in the consumer's "
-                f"permission_classes."
-            )
-    for name in ("op1", "op2"):
-        if hasattr(permission, name):
-            require_plain(getattr(permission, name))
 
 
 def _is_class(permission: Any) -> bool:

@@ -6,10 +6,26 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from aaah_core import Action, Check, DefaultPermissions, ExceptionHandler, hookimpl
+from aaah_core import (
+    Action,
+    Call,
+    CallNext,
+    Check,
+    DefaultPermissions,
+    ExceptionHandler,
+    Middleware,
+    Reply,
+    hookimpl,
+)
 from aaah_drf.conf import Settings
 
-__all__ = ["Settings", "aaah_actions", "aaah_exception_handlers", "aaah_permission_check"]
+__all__ = [
+    "Settings",
+    "aaah_actions",
+    "aaah_exception_handlers",
+    "aaah_middleware",
+    "aaah_permission_check",
+]
 
 
 @hookimpl
@@ -49,3 +65,25 @@ def aaah_exception_handlers(
 def aaah_actions(handler_class: type[Any]) -> Mapping[str, Action] | None:
     """Return the actions of a viewset that `serve` made a handler of."""
     return getattr(handler_class, "viewset_actions", None)
+
+
+@hookimpl
+def aaah_middleware(handler_class: type[Any], action: Action | None) -> Middleware | None:
+    """Let `destroy` of a viewset be `remove` to the parents' permissions, as of any handler."""
+    actions: Mapping[str, Action] = getattr(handler_class, "viewset_actions", {})
+    is_other_name = (
+        action is not None
+        and action.name == "destroy"
+        and "remove" in actions
+        and actions["remove"].run == actions["destroy"].run  # else an `@action` has that name
+    )
+    return _removing if is_other_name else None
+
+
+async def _removing(call: Call, call_next: CallNext) -> Reply:
+    # A permission that asks for the action's name must not be passed by under another.
+    called, call.action = call.action, "remove"
+    try:
+        return await call_next(call)
+    finally:
+        call.action = called

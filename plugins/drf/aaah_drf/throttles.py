@@ -10,6 +10,7 @@ from rest_framework.throttling import BaseThrottle, ScopedRateThrottle, SimpleRa
 
 from aaah_core import Call, Check
 from aaah_drf.conf import settings
+from aaah_drf.plain import require_plain
 from aaah_drf.request import request_of
 
 __all__ = ["not_counted", "throttle_check", "with_own_rates"]
@@ -24,10 +25,15 @@ def throttle_check(handler_class: type[Any], throttle: Any) -> Check | None:
     The check of the first entry asks all of them, as DRF does: each counts the call, and the
     client is told of the longest wait.
     """
-    if not (isinstance(throttle, type) and issubclass(throttle, BaseThrottle)):
+    if not _is_class(throttle):
         return None
-    throttles = tuple(dict.fromkeys(handler_class.throttle_classes))
+    # There may be others among them, of another plugin.
+    throttles = tuple(dict.fromkeys(filter(_is_class, handler_class.throttle_classes)))
     return _Throttles(throttles) if throttle is throttles[0] else Check()
+
+
+def _is_class(throttle: Any) -> bool:
+    return isinstance(throttle, type) and issubclass(throttle, BaseThrottle)
 
 
 class _Throttles(Check):
@@ -45,6 +51,7 @@ class _Throttles(Check):
             if key in asked:
                 continue
             asked.add(key)
+            require_plain(throttle, "allow_request")
             if not throttle.allow_request(request, view):
                 waits.append(throttle.wait())
         if waits:

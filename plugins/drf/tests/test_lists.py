@@ -349,3 +349,18 @@ async def test_the_links_of_a_page_keep_the_path_of_the_route(shelf: str, served
         back = answer["data"]["previous"]
         assert (await client.call("list", route=back))["status"] == 200
     assert len(seen) == len(set(seen)) >= 2
+
+
+class PagedTwice(OddPaths):
+    def list(self, request: Any) -> Any:
+        self.paginate_queryset(self.get_queryset())
+        return super().list(request)
+
+
+async def test_the_links_of_what_is_paged_twice_in_a_call_are_the_same() -> None:
+    class Consumer(AsyncAPIConsumer):
+        routepatterns = (path("a b/", serve(PagedTwice)),)
+
+    async with connect(Consumer.as_asgi()) as client:
+        answer = await client.call("list", route="a b/")
+    assert answer["data"]["next"] == "a b/?page=2"

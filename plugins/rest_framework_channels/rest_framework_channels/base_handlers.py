@@ -17,6 +17,7 @@ import aaah_core
 from aaah_core import Call, Scope, to_plain
 from rest_framework_channels.asking import ask, call_of, known, taken
 from rest_framework_channels.compositions import instance_of, is_permission
+from rest_framework_channels.overrides import overridden
 from rest_framework_channels.permissions import AllowAny
 from rest_framework_channels.replying import Replying
 from rest_framework_channels.routings import RoutingManager, prefix, scope_below, way
@@ -171,12 +172,8 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
 
     @classmethod
     def decides_itself(cls) -> bool:
-        """Say whether the class has overridden what asks its permissions."""
-        ours = AsyncAPIActionHandler
-        return (
-            cls.get_permissions is not ours.get_permissions
-            or cls.check_permissions is not ours.check_permissions
-        )
+        """Say whether the class has overridden what asks its permissions, or what may set them."""
+        return overridden(cls, "get_permissions", "check_permissions", "__init__")
 
     async def get_permissions(self, **kwargs: Any) -> list[Any]:
         """Return new instances of the permissions that are asked."""
@@ -203,11 +200,13 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
     async def check_object_permissions(  # type: ignore[override]  # as in rest_framework_channels
         self, action: str, obj: Any, **kwargs: Any
     ) -> None:
-        """Ask whether an action may have an object.
+        """Ask whether an action may have an object; parents that are AAAH's own are asked, too.
 
         Raises:
             PermissionDenied: It may not.
         """
+        if self.parent is not None:
+            await self.acheck_object_permissions(obj)
         for permission in await self.get_permissions(**taken(self.get_permissions, kwargs)):
             asked = {**kwargs, "scope": self.scope, "handler": self, "action": action}
             if not await ask(permission, "has_object_permission", **asked, obj=obj):

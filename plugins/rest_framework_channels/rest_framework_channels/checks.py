@@ -24,7 +24,9 @@ def check_of(handler_class: type[Any], permission: Any) -> Check | None:
         return None
     entries = [each for each in handler_class.permission_classes if is_permission(each)]
     everyone = all(each is AllowAny for each in entries)
-    if permission is not entries[0] or (everyone and not handler_class.decides_itself()):
+    # By "is", as nothing else is known of entries; a class may give new ones each time.
+    later = permission is not entries[0] and any(permission is each for each in entries)
+    if later or (everyone and not handler_class.decides_itself()):
         return Check()
     return _HandlerCheck()
 

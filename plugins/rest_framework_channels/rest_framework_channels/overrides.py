@@ -15,6 +15,7 @@ _WRITTEN_HERE = frozenset(
         "rest_framework_channels.base_handlers",
         "rest_framework_channels.replying",
         "aaah_core.consumers",
+        "builtins",
         "channels.generic.websocket",
     }
 )

@@ -85,7 +85,10 @@ class AllowAny(BasePermission):
 def _is_authenticated(scope: Scope) -> bool:
     user = scope.get("user")
     # Nothing but True will do: of the class User the attribute is a property, and true.
-    return bool(getattr(user, "pk", None)) and getattr(user, "is_authenticated", None) is True
+    is_authenticated = getattr(user, "is_authenticated", None) is True
+    # Who was locked out is nobody, as to permissions of DRF's and AAAH's.
+    is_active = bool(getattr(user, "is_active", True))
+    return bool(getattr(user, "pk", None)) and is_authenticated and is_active
 
 
 class IsAuthenticated(BasePermission):

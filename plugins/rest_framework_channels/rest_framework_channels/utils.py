@@ -17,10 +17,16 @@ __all__ = ["ensure_async", "request_from_scope"]
 
 
 def ensure_async(method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    """Return an async method as it is, and a plain one as one that runs in a worker thread."""
-    if inspect.iscoroutinefunction(method):
-        return method
-    return partial(run_sync, method)
+    """Return an async method as it is, and a plain one as one that runs in a worker thread.
+
+    What the plain one returns may be awaitable: it is awaited, as it would count as a yes.
+    """
+    return method if inspect.iscoroutinefunction(method) else partial(_in_worker, method)
+
+
+async def _in_worker(method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    answer = await run_sync(method, *args, **kwargs)
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 def request_from_scope(scope: MutableMapping[str, Any]) -> Request:

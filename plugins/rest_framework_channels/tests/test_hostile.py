@@ -14,7 +14,12 @@ from aaah_core.testing import connect
 from rest_framework_channels.consumers import AsyncAPIConsumer
 from rest_framework_channels.decorators import async_action
 from rest_framework_channels.handlers import AsyncAPIActionHandler, ModelAPIActionHandler
-from rest_framework_channels.permissions import BasePermission, IsAuthenticated, IsOwner
+from rest_framework_channels.permissions import (
+    BasePermission,
+    IsAuthenticated,
+    IsAuthenticatedStrictly,
+    IsOwner,
+)
 from rest_framework_channels.utils import request_from_scope
 
 ADA = User(pk=1, username="ada")
@@ -129,12 +134,126 @@ async def test_a_permission_judges_by_the_query_of_its_own_message():
             assert (await client.call("look", f"?org={org}"))["status"] == status
 
 
+async def test_a_user_who_was_locked_out_is_nobody():
+    locked_out = {"user": User(pk=1, is_active=False)}
+
+    class Owned:
+        user = locked_out["user"]
+
+    assert not await IsAuthenticated().has_permission(locked_out, None, "act")
+    assert not await IsAuthenticatedStrictly().can_connect(locked_out, None)
+    assert not await IsOwner().has_object_permission(locked_out, None, "act", Owned())
+
+
 async def test_the_class_of_users_is_no_user():
     class Owned:
         user = User
 
     assert not await IsAuthenticated().has_permission({"user": User}, None, "act")
     assert not await IsOwner().has_object_permission({"user": User}, None, "act", Owned())
+
+
+async def no():
+    return False
+
+
+class Later(BasePermission):
+    """No `async def`, and no answer either."""
+
+    def has_permission(self, scope, handler, action, **kwargs):
+        return no()
+
+
+class LaterAsInDRF(DRFBasePermission):
+    def has_permission(self, request, view):
+        return no()
+
+
+class LaterAsInAAAH(aaah_core.BasePermission):
+    def has_permission(self, scope, handler, action, **kwargs):
+        return no()
+
+
+@pytest.mark.parametrize("permission", [Later, LaterAsInDRF, LaterAsInAAAH])
+@pytest.mark.parametrize("compose", [lambda each: each, lambda each: IsAuthenticated & each])
+async def test_a_coroutine_of_a_plain_method_is_no_yes(permission, compose):
+    handler = type("Handler", (Acting,), {"permission_classes": [compose(permission)]})
+    async with connect(routed(handler).as_asgi(), user=ADA) as client:
+        assert (await client.call("act", "it/1/"))["status"] == 403
+
+
+async def test_permissions_that_are_made_anew_at_each_look_are_asked():
+    class Anew:
+        def __get__(self, instance, owner):
+            return [BasePermission & IsAuthenticated, BasePermission | IsAuthenticated]
+
+    class Handler(Acting):
+        permission_classes = Anew()
+
+    async with connect(routed(Handler).as_asgi()) as client:
+        assert (await client.call("act", "it/1/"))["status"] == 403
+
+
+@pytest.mark.parametrize("names", [{}, {"permission_classes": []}])
+@pytest.mark.parametrize("where", ["handler", "consumer"])
+async def test_permissions_that_an_instance_is_made_with_are_asked(names, where):
+    class Made:
+        def __init__(self, permissions=(IsAuthenticated,)):
+            super().__init__()
+            self.permission_classes = permissions
+
+    if where == "handler":
+        class_ = routed(type("Handler", (Made, Acting), names), "it/")
+    else:
+        class_ = type("Consumer", (Made, routed(Acting, "it/")), names)
+    for user, status in ((ADA, 200), (None, 403)):
+        async with connect(class_.as_asgi(), user=user) as client:
+            assert (await client.call("act", "it/"))["status"] == status
+
+
+async def test_permissions_that_as_aaah_is_given_are_asked():
+    class Handler(Acting):
+        def __init__(self, permissions):
+            self.permission_classes = permissions
+
+    app = Handler.as_aaah(permissions=[IsAuthenticated])
+    consumer = type("Consumer", (AsyncAPIConsumer,), {"routepatterns": [path("it/", app)]})
+    async with connect(consumer.as_asgi()) as client:
+        assert (await client.call("act", "it/"))["status"] == 403
+
+
+class NoObjectOfAAAH(aaah_core.BasePermission):
+    async def has_object_permission(self, scope, handler, action, obj, **kwargs):
+        return False
+
+
+class NoObjectOfDRF(DRFBasePermission):
+    def has_object_permission(self, request, view, obj):
+        return False
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("permission", [NoObjectOfAAAH, NoObjectOfDRF])
+async def test_a_consumer_of_aaah_is_asked_about_the_objects_of_handlers_below_it(permission):
+    class Handler(ModelAPIActionHandler):
+        queryset = Group.objects.all()
+        serializer_class = GroupSerializer
+
+        @async_action()
+        async def take(self, pk, **kwargs):
+            await self.check_object_permissions("take", await Group.objects.aget(pk=pk))
+            return pk, 200
+
+    class Outer(aaah_core.AsyncAPIConsumer):
+        routepatterns = [path("it/<int:pk>/", Handler.as_aaah())]
+        permission_classes = [permission]
+
+    group = await Group.objects.acreate(name="a")
+    async with connect(Outer.as_asgi(), user=ADA) as client:
+        for name in ("retrieve", "update", "partial_update", "remove", "take"):
+            reply = await client.call(name, f"it/{group.pk}/", data={"name": "b"})
+            assert reply["status"] == 403
+    assert await Group.objects.filter(name="a").aexists()
 
 
 @pytest.mark.parametrize("permission", [NotTheVault, DRFBasePermission, made])
