@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -36,8 +35,8 @@ class Running:
         self.until = math.inf
         #: Why we cancelled it, if we did.
         self.reason: Literal["deadline", "left"] | None = None
-        #: The worker threads that it started and that still run: they may outlive the call.
-        self.threads: set[Future[None]] = set()
+        #: Each is done when a worker thread has ended that outlives the call.
+        self.threads: set[asyncio.Future[None]] = set()
         self._cancels = 0
         self._others = task.cancelling()
 
@@ -79,8 +78,7 @@ class Running:
     async def wait_for_threads(self) -> None:
         """Wait for the worker threads that outlived their call."""
         while self.threads:
-            thread = self.threads.pop()
-            await asyncio.shield(asyncio.wrap_future(thread))
+            await asyncio.shield(self.threads.pop())
 
 
 #: The `Running` of the task that runs now. It is set once a task, so it costs a message nothing.

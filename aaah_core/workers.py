@@ -1,21 +1,33 @@
-"""A bounded pool of threads for sync code."""
+"""Sync code, in a bounded pool of threads."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
+import asyncio
+import atexit
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from functools import cache, partial
+from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
-from django.db import close_old_connections, connections
 
 from aaah_core import conf
+from aaah_core.databases import (
+    IDLE,
+    close_worker_connections,
+    let_go_of_old_connections,
+    worker_connections,
+)
+from aaah_core.errors import RequestError
+from aaah_core.pool import Pool
 from aaah_core.running import current_running
 
-__all__ = ["close_old_async_connections", "lend", "run_sync"]
+__all__ = ["close_old_async_connections", "run_sync"]
+
+logger = logging.getLogger("aaah")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,18 +43,11 @@ async def run_sync(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwarg
 
     Raises:
         RuntimeError: The code raised StopIteration, which no future can carry.
+        TypeError: The function is async.
     """
     if getattr(AsyncToSync.executors, "current", None) is not None:
-        return await _Nested(function)(*args, **kwargs)
-    job = _Job(function, thread_sensitive=False, executor=_pool())
-    running = current_running.get(None)
-    threads = running.threads if running is not None else set()
-    threads.add(job.ended)
-    try:
-        return await job(*args, **kwargs)
-    finally:
-        if job.ended.done() or job.ended.cancel():
-            threads.discard(job.ended)
+        return await _on_the_callers_thread(function, args, kwargs)  # type: ignore[no-any-return]  # what `function` returns
+    return await _in_worker(function, args, kwargs)  # type: ignore[no-any-return]  # the same
 
 
 async def close_old_async_connections() -> None:
@@ -51,82 +56,104 @@ async def close_old_async_connections() -> None:
     Channels does this before every message, at 90 µs; but without it, a connection that the
     database dropped would never heal.
     """
-    await sync_to_async(close_old_connections)()
+    await sync_to_async(let_go_of_old_connections)()
+
+
+def _call(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    try:
+        result = function(*args, **kwargs)
+    except StopIteration as error:
+        raise RuntimeError("sync code raised StopIteration") from error
+    if isinstance(result, CoroutineType):
+        result.close()
+        raise TypeError(f"{function!r} is async: await it instead")
+    return result
+
+
+def _call_in_worker(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    with worker_connections():
+        return _call(function, args, kwargs)
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _pool() -> Pool:
     # asgiref's own pool is one thread, on which all sync code of all sockets would wait in a row.
-    return ThreadPoolExecutor(conf.current().SYNC_WORKERS, thread_name_prefix="aaah")
+    pool = Pool(conf.current().SYNC_WORKERS, IDLE, close_worker_connections)
+    atexit.register(pool.shutdown)
+    return pool
 
 
-class _Nested(SyncToAsync[P, R]):
-    """Runs on the thread of the sync caller, amid its work: its connections are its own."""
+class _Job(asyncio.Future[Any]):
+    """Sync code that a thread of the pool runs, and the future of who awaits it.
 
-    def thread_handler(self, *args: Any, **kwargs: Any) -> Any:
+    All but `__call__` runs on the event loop.
+    """
+
+    def __init__(self, code: Callable[[], Any]) -> None:
+        super().__init__()
+        self._code: Callable[[], Any] | None = code
+        #: Empty when a thread has begun, or must not begin any more: one of the two takes it.
+        self._turn = [True]
+        self._running = current_running.get(None)
+        #: Done when the thread has ended that outlives its call.
+        self._outlives: asyncio.Future[None] | None = None
+
+    def __call__(self) -> Callable[[], None]:
+        code = self._code
         try:
-            return super().thread_handler(*args, **kwargs)  # type: ignore[no-untyped-call]  # asgiref's
-        except StopIteration as error:
-            raise RuntimeError("sync code raised StopIteration") from error
-
-
-class _Job(_Nested[P, R]):
-    """Runs in the pool."""
-
-    def __init__(self, function: Callable[P, R], **options: Any) -> None:
-        super().__init__(function, **options)
-        #: Done when the thread has ended, cancelled when it never began.
-        self.ended: Future[None] = Future()
-
-    def thread_handler(self, *args: Any, **kwargs: Any) -> Any:
-        if not self.ended.set_running_or_notify_cancel():
-            raise CancelledError
+            self._turn.pop()
+        except IndexError:
+            return _nothing
         try:
-            with _database_connections():
-                return super().thread_handler(*args, **kwargs)
-        finally:
-            self.ended.set_result(None)
+            end = partial(self._end, code(), None)  # type: ignore[misc]  # whoever takes the turn finds it
+        except BaseException as error:  # noqa: BLE001 - it is for whoever awaits this
+            end = partial(self._end, None, error)
+        return partial(_tell, self.get_loop(), end)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Give it up: it never begins, or its thread counts against the call until it ends."""
+        if self.done():
+            return False
+        try:
+            self._turn.pop()
+            self._code = None
+        except IndexError:
+            self._outlives = self.get_loop().create_future()
+            if self._running is not None:
+                self._running.threads.add(self._outlives)
+        return super().cancel(msg)
+
+    def _end(self, result: Any, error: BaseException | None) -> None:
+        if self._outlives is not None:
+            self._outlives.set_result(None)
+            if error is not None and not isinstance(error, RequestError):
+                # Its call was answered before, so nobody else hears of it.
+                logger.error("Sync code failed after its call had ended", exc_info=error)
+        elif error is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(result)
 
 
-#: A test's own connections, by alias: its workers use them, so that they see its transaction.
-_lent: dict[str, Any] = {}
-_lent_lock = threading.RLock()
+def _nothing() -> None:
+    pass
 
 
-@contextmanager
-def lend(open_connections: dict[str, Any]) -> Iterator[None]:
-    """Let the workers use the connections of a test, one worker at a time."""
-    for connection in open_connections.values():
-        connection.inc_thread_sharing()
-    _lent.update(open_connections)
-    try:
-        yield
-    finally:
-        _lent.clear()
-        for connection in open_connections.values():
-            connection.dec_thread_sharing()
+def _tell(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # it is closed, and nobody awaits anything
+        loop.call_soon_threadsafe(end)
 
 
-@contextmanager
-def _database_connections() -> Iterator[None]:
-    if _lent:
-        with _lent_lock, _borrowed():
-            yield
-        return
-    close_old_connections()
-    try:
-        yield
-    finally:
-        close_old_connections()
+class _Executor(Executor):
+    """The pool, made at its first use."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        # A loop takes its own futures from an executor too, and they cost it half.
+        job = _Job(partial(function, *args, **kwargs))
+        _pool().submit(job)
+        return job
 
 
-@contextmanager
-def _borrowed() -> Iterator[None]:
-    own = {alias: connections[alias] for alias in _lent}
-    for alias, connection in _lent.items():
-        connections[alias] = connection
-    try:
-        yield
-    finally:
-        for alias, connection in own.items():
-            connections[alias] = connection
+# These carry context variables, and what async_to_sync must find, from thread to thread.
+_on_the_callers_thread = SyncToAsync(_call)
+_in_worker = SyncToAsync(_call_in_worker, thread_sensitive=False, executor=_Executor())  # type: ignore[arg-type]  # any executor will do

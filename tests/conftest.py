@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import Future
+from functools import partial
 from types import ModuleType
 
 import pytest
@@ -113,6 +115,24 @@ def consumer(*actions, **attributes):
     """Return a consumer class with these methods as actions, and these attributes."""
     methods = {each.__name__: each for each in actions}
     return type("Chat", (AsyncAPIConsumer,), {**methods, **attributes})
+
+
+class InPool(Future):
+    """The future of a function that a thread of a pool runs."""
+
+    def __init__(self, pool, function, *args):
+        super().__init__()
+        self._function = partial(function, *args)
+        pool.submit(self)
+
+    def __call__(self):
+        if not self.set_running_or_notify_cancel():
+            return list
+        function, self._function = self._function, None
+        try:
+            return partial(self.set_result, function())
+        except Exception as error:  # noqa: BLE001 - it is for whoever asks for the result
+            return partial(self.set_exception, error)
 
 
 class Socket:

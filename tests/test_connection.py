@@ -1153,7 +1153,7 @@ async def test_a_sent_frame_that_fails_with_several_calls_ends_the_connection():
 
 async def test_a_thread_that_outlives_its_deadline_counts_until_it_ends(quick):
     gate = Gate(sync=True)
-    chat = consumer(gate.sync_action, hello, limits={"deadline": 0.01})
+    chat = consumer(gate.sync_action, hello, limits={"deadline": 0.2})
     async with Socket(chat.as_asgi()) as socket:
         socket.put(request("wait", 1))
         assert of(await socket.get(1))["status"] == 504
@@ -1168,7 +1168,7 @@ async def test_a_thread_that_outlives_its_deadline_counts_until_it_ends(quick):
 
 async def test_it_counts_against_concurrency_and_the_others_go_on(quick):
     gate = Gate(sync=True)
-    chat = consumer(gate.sync_action, hello, concurrency=2, limits={"deadline": 0.01})
+    chat = consumer(gate.sync_action, hello, concurrency=2, limits={"deadline": 0.2})
     async with connect(chat.as_asgi()) as ws:
         assert (await ws.call("wait", request_id=1))["status"] == 504
         for number in range(2, 5):  # one at a time now
@@ -1179,7 +1179,7 @@ async def test_it_counts_against_concurrency_and_the_others_go_on(quick):
 
 async def test_a_client_may_leave_while_such_a_thread_runs(quick):
     gate = Gate(sync=True)
-    chat = consumer(gate.sync_action, limits={"deadline": 0.01})
+    chat = consumer(gate.sync_action, limits={"deadline": 0.2})
     async with Socket(chat.as_asgi()) as socket:
         socket.put(request("wait", 1))
         assert of(await socket.get(1))["status"] == 504
@@ -1192,7 +1192,7 @@ async def test_a_client_may_leave_while_such_a_thread_runs(quick):
 
 async def test_a_server_may_stop_while_such_a_thread_runs(quick):
     gate = Gate(sync=True)
-    chat = consumer(gate.sync_action, limits={"deadline": 0.01})
+    chat = consumer(gate.sync_action, limits={"deadline": 0.2})
     async with Socket(chat.as_asgi()) as socket:
         socket.put(request("wait", 1))
         assert of(await socket.get(1))["status"] == 504

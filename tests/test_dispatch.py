@@ -1349,7 +1349,7 @@ async def test_an_action_does_not_begin_once_its_check_has_passed_the_deadline(q
     def act(self):
         ran.append(True)
 
-    chat = consumer(act, permission_classes=(Slow,), limits={"deadline": 0.01})
+    chat = consumer(act, permission_classes=(Slow,), limits={"deadline": 0.3})
     async with connect(chat.as_asgi()) as ws:
         assert (await ws.call("act"))["status"] == 504
         go_on.set()

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from aaah_core.workers import lend
+from aaah_core.databases import lend
 
 __all__ = ["pytest_pyfunc_call"]
 
