@@ -14,6 +14,7 @@ from aaah_core import watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
 from aaah_core.groups import LayerChannel
+from aaah_core.moments import granted
 from aaah_core.transport import Transport
 from aaah_core.turns import Turns
 from aaah_core.workers import close_old_async_connections, run_sync
@@ -102,7 +103,7 @@ class Connection:
         arguments = (self.consumer.scope, self.consumer)
         for moment in self.plan.connect_guard:
             asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if not await asked:
+            if not granted(await asked):
                 return False
         return True
 

@@ -27,6 +27,7 @@ from aaah_core.errors import (
 from aaah_core.guards import ancestor
 from aaah_core.interfaces import Action, CallNext, Codec, Match, Middleware
 from aaah_core.messages import Call, Reply, current_call
+from aaah_core.moments import granted
 from aaah_core.replies import bug, to_reply
 from aaah_core.running import current_running
 from aaah_core.workers import close_old_async_connections, run_sync
@@ -183,7 +184,8 @@ def innermost(plan: Plan, action: Action) -> CallNext:
         try:
             for up, moment in asked:
                 call.handler = ancestor(handler, up) if up else handler
-                if not await moment.ask(call):
+                answer = await moment.ask(call)
+                if answer is not True and not granted(answer):
                     raise PermissionDenied
             call.handler = handler
             return to_reply(await run(handler, call))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aaah_core.dispatch import FAILURES
 from aaah_core.messages import Call, Event
+from aaah_core.moments import granted
 from aaah_core.running import current_task
 from aaah_core.workers import run_sync
 
@@ -96,7 +97,7 @@ async def _permitted(connection: Connection, event: Event, message: dict[str, An
                 continue
             arguments = (subscription, event)
             asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if not await asked:
+            if not granted(await asked):
                 return False
     return True
 

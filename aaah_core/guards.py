@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aaah_core.moments import granted
 from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Guard:
         try:
             for up, moment in self.awaited:
                 call.handler = ancestor(handler, up) if up else handler
-                if not await moment.ask(call, *arguments):
+                if not granted(await moment.ask(call, *arguments)):
                     return False
         finally:
             call.handler = handler

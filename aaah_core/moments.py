@@ -15,7 +15,7 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from aaah_core.interfaces import Check, Composition
 from aaah_core.workers import run_sync
 
-__all__ = ["NAMES", "Moment", "Moments", "compile_check"]
+__all__ = ["NAMES", "Moment", "Moments", "compile_check", "granted"]
 
 Name: TypeAlias = Literal["connect", "call", "object", "event"]
 NAMES: tuple[Name, ...] = ("connect", "call", "object", "event")
@@ -55,6 +55,21 @@ def compile_check(check: Check, check_of: Callable[[Any], Check]) -> Moments:
     return {name: combine(name, operands) for name in NAMES}
 
 
+def granted(answer: Any) -> bool:
+    """Return whether a check's answer is a yes.
+
+    Raises:
+        TypeError: It is a coroutine that a method forgot to await, which would count as true.
+    """
+    if answer is True or answer is False:
+        return answer
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise TypeError(f"a permission answered with {answer!r}: `await` is missing in it")
+    return bool(answer)
+
+
 def _own(check: Check, name: Name) -> Moment | None:
     method = getattr(check, name)
     if getattr(method, "__func__", None) is getattr(Check, name):
@@ -69,7 +84,7 @@ def _settled(method: Callable[..., Any]) -> Callable[..., bool]:
 
     def ask(*arguments: Any) -> bool:
         answer = method(*arguments)
-        return bool(_result(answer) if inspect.isawaitable(answer) else answer)
+        return granted(_result(answer) if inspect.isawaitable(answer) else answer)
 
     return ask
 
@@ -141,7 +156,7 @@ def _not(name: Name, operands: Sequence[Moments]) -> Moment | None:
         return not ask_in_worker(*arguments)
 
     async def negated(*arguments: Any) -> bool:
-        return not await ask(*arguments)
+        return not granted(await ask(*arguments))
 
     return Moment(negated, True, plain) if moment.awaited else Moment.plain(plain)
 
@@ -158,7 +173,7 @@ def _fold(moments: Sequence[Moment], *, decisive: bool) -> Moment:
     async def mixed(*arguments: Any) -> bool:
         for moment in moments:
             asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if bool(await asked) is decisive:
+            if granted(await asked) is decisive:
                 return decisive
         return not decisive
 

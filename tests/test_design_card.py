@@ -755,7 +755,7 @@ def _imports(path):
 def test_importing_the_core_is_light():
     """It works before settings exist, and loads no plugin, no DRF and no part of Channels and
     Django that takes long."""
-    code = "import sys; old = {*sys.modules}; from aaah_core import *; print(*sys.modules.keys() - old)"
+    code = "import sys; old = {*sys.modules}; from aaah_core import *; print(*{*sys.modules} - old)"
     environment = {key: each for key, each in os.environ.items() if "DJANGO" not in key}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],

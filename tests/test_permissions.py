@@ -558,6 +558,17 @@ async def test_a_parents_permissions_are_asked_about_an_object_too():
 
 
 @pytest.mark.usefixtures("core")
+@pytest.mark.parametrize("combine", [lambda one: one, operator.invert, lambda one: AllowAny & one])
+async def test_a_permission_that_forgets_an_await_lets_nobody_pass(combine, caplog):
+    class Forgetful(IsAuthenticated):
+        async def has_permission(self, *args, **kwargs):
+            return super().has_permission(*args, **kwargs)
+
+    assert await status_of(members(combine(Forgetful)), NOBODY) == 500
+    assert "`await` is missing" in caplog.text
+
+
+@pytest.mark.usefixtures("core")
 @pytest.mark.parametrize("form", ["sync", "async"])
 async def test_a_permission_that_raises_is_a_500_and_the_action_does_not_run(form, caplog):
     ran = []
