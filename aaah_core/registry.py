@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,7 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
     wanted = _wanted(registry, installed, names)
     order = [name for name in _order(registry, installed, settings) if name in wanted]
     loaded: list[tuple[Plugin, Any]] = []
+    version = cache(partial(importlib_metadata.version, CORE))  # each look reads it anew
     for name in dict.fromkeys([*order, *wanted]):
         record, entry_point = installed[name]
         registry.plugins[name] = record
@@ -91,7 +93,7 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
         elif (
             record.state == "loaded"
             and entry_point is not None
-            and (module := _load(record, entry_point)) is not None
+            and (module := _load(record, entry_point, version)) is not None
         ):
             loaded.append((record, module))
     for name, plugin in (objects or {}).items():
@@ -142,12 +144,13 @@ def _is_default(found: Found) -> bool:
     return canonicalize_name(found[0].distribution) == CORE
 
 
-def _load(record: Plugin, entry_point: importlib_metadata.EntryPoint) -> Any:
+def _load(
+    record: Plugin, entry_point: importlib_metadata.EntryPoint, core_version: Callable[[], str]
+) -> Any:
     disable = f'uninstall {record.distribution}, or add {record.name!r} to AAAH["DISABLED_PLUGINS"]'
     try:
-        if wanted := _unmet_core(entry_point):
-            version = importlib_metadata.version(CORE)
-            cause = f"it needs {wanted}, and {CORE} {version} is installed"
+        if wanted := _unmet_core(entry_point, core_version):
+            cause = f"it needs {wanted}, and {CORE} {core_version()} is installed"
             record.fail(cause, f"install versions that fit, or {disable}")
             return None
         return entry_point.load()
@@ -158,7 +161,9 @@ def _load(record: Plugin, entry_point: importlib_metadata.EntryPoint) -> Any:
         return None
 
 
-def _unmet_core(entry_point: importlib_metadata.EntryPoint) -> str | None:
+def _unmet_core(
+    entry_point: importlib_metadata.EntryPoint, core_version: Callable[[], str]
+) -> str | None:
     requires = (entry_point.dist.requires if entry_point.dist else None) or []
     for text in requires:
         requirement = Requirement(text)
@@ -166,7 +171,7 @@ def _unmet_core(entry_point: importlib_metadata.EntryPoint) -> str | None:
             continue
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        if not requirement.specifier.contains(importlib_metadata.version(CORE), prereleases=True):
+        if not requirement.specifier.contains(core_version(), prereleases=True):
             return f"{CORE}{requirement.specifier}"
     return None
 
