@@ -163,7 +163,7 @@ def test_a_page_is_written_by_a_whole_run_alone(partly):
 def test_every_goal_is_about_a_row_of_its_case():
     for case in CASES.values():
         names = {each.name for each in case.series}
-        assert case.goals
+        assert case.goals or case.name == "parts", "only the parts of a whole have no goal"
         for goal in case.goals:
             assert goal.series in names
             assert goal.to in {"", *names}

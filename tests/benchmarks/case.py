@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.benchmarks.processes import Worker
 
-__all__ = ["IN_PROCESS", "Case", "Goal", "Repetition", "Run", "Series", "in_process"]
+__all__ = ["IN_PROCESS", "Case", "Goal", "Repetition", "Run", "Series", "in_process", "repeat"]
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,10 @@ def in_process(workers: dict[str, Worker], series: Series, run: Run) -> tuple[fl
     """Measure one exchange in process, one in flight."""
     taken, cpu = workers[series.contender].ask("exchanges", scene=series.scene, seconds=run.seconds)
     return taken * 1e6, cpu * 1e6
+
+
+def repeat(workers: dict[str, Worker], series: Series, run: Run) -> tuple[float, ...]:
+    """Measure one function."""
+    worker = workers[series.contender]
+    seconds = worker.ask("repeated", scene=series.scene, seconds=run.seconds / 2)
+    return (seconds * 1e6,)

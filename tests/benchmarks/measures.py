@@ -24,8 +24,8 @@ __all__ = [
     "fill",
     "loaded",
     "memory",
+    "repeated",
     "reply",
-    "resolving",
     "served",
     "stalled",
 ]
@@ -125,24 +125,24 @@ async def _percentile(ask: Callable[[int], Awaitable[None]], seconds: float) -> 
     return taken[int(len(taken) * 0.99)]
 
 
-def resolving(bench: Bench, scene: str, seconds: float) -> float:
-    """Return the seconds of one resolved route."""
-    resolve: Callable[[], Any] = bench.scene(scene)
+def repeated(bench: Bench, scene: str, seconds: float) -> float:
+    """Return the seconds of one run of what a scene returns."""
+    work: Callable[[], Any] = bench.scene(scene)
 
     async def plain(times: int) -> float:
         began = time.perf_counter()
         for _ in range(times):
-            resolve()
+            work()
         return (time.perf_counter() - began) / times
 
     async def awaited(times: int) -> float:
         began = time.perf_counter()
         for _ in range(times):
-            await resolve()
+            await work()
         return (time.perf_counter() - began) / times
 
     async def repetition() -> float:
-        run = awaited if inspect.iscoroutinefunction(resolve) else plain
+        run = awaited if inspect.iscoroutinefunction(work) else plain
         key = (scene, seconds, 0)
         return await run(_counts.setdefault(key, max(1, int(seconds / await run(_WARM)))))
 

@@ -17,7 +17,7 @@ from tests.benchmarks.project import DATABASE
 __all__ = ["OURS", "Started", "Worker", "starting"]
 
 #: The contenders that run in the environment of the command itself.
-OURS = ("aaah", "bare", "raw", "client")
+OURS = ("aaah", "parts", "bare", "raw", "client")
 
 
 class Worker:

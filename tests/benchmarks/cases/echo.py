@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.case import IN_PROCESS, Case, Goal, Series, in_process
+from tests.benchmarks.case import IN_PROCESS, Case, Goal, Series, in_process, repeat
 
 __all__ = ["CASES", "everybody"]
 
@@ -46,5 +46,26 @@ CASES = (
         units=IN_PROCESS,
         repetition=in_process,
         goals=(Goal("AAAH", 0.5, to="bare Channels"),),
+    ),
+    Case(
+        name="parts",
+        title="What AAAH does with the message of `child`, step by step, without loop and server",
+        series=(
+            Series("raw ASGI: decode, reply, encode", "raw", "work"),
+            Series("decode, within the bounds", "parts", "decode"),
+            Series("parse", "parts", "parse"),
+            Series("dispatch: all from call to payload", "parts", "dispatch"),
+            Series("- find the route's handler", "parts", "find"),
+            Series("- middleware, checks, action, reply", "parts", "onion"),
+            Series("- - both checks", "parts", "checks"),
+            Series("- - bind the parameters and run", "parts", "action"),
+            Series("- shape", "parts", "shape"),
+            Series("encode", "parts", "encode"),
+        ),
+        units=("µs",),
+        repetition=repeat,
+        goals=(),
+        base="raw ASGI: decode, reply, encode",
+        agree=False,
     ),
 )

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.case import IN_PROCESS, Case, Goal, Run, Series, in_process
+from tests.benchmarks.case import IN_PROCESS, Case, Goal, Run, Series, in_process, repeat
 from tests.benchmarks.cases.echo import everybody
 from tests.benchmarks.processes import Worker
 from tests.benchmarks.starting import seconds_of_setup
 
 __all__ = ["CASES"]
-
-
-def _resolve(workers: dict[str, Worker], series: Series, run: Run) -> tuple[float, ...]:
-    worker = workers[series.contender]
-    seconds = worker.ask("resolving", scene=series.scene, seconds=run.seconds / 2)
-    return (seconds * 1e6,)
 
 
 def _weigh(workers: dict[str, Worker], series: Series, run: Run) -> tuple[float, ...]:
@@ -46,7 +40,7 @@ CASES = (
             Series("rest-framework-channels, 1,000", "rfc", "routes_1000"),
         ),
         units=("µs",),
-        repetition=_resolve,
+        repetition=repeat,
         goals=(
             Goal("1,000 routes", 1.15, to="1 route"),
             Goal("1,000 behind a prefix", 1.15, to="1 behind a prefix"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.benchmarks.scene import PK, Scene, request
 
-__all__ = ["alone", "among", "child"]
+__all__ = ["alone", "among", "child", "child_consumer"]
 
 _INSTALLED = ("async_action", "drf", "msgpack", "rest_framework_channels")
 
@@ -79,12 +79,16 @@ def _answering() -> list[ModuleType]:
     ]
 
 
-def child() -> Scene:
-    """Say the text with the number in the route: two permissions, and five plugins that answer."""
+def child_consumer() -> tuple[Any, Any]:
+    """Return a consumer whose child says the text with the number in the route, and its plan.
+
+    The child has two permissions, and five plugins answer for it.
+    """
     from django.urls import path
 
     from aaah_async_action.decorators import async_action
     from aaah_core import AsyncAPIActionHandler, AsyncAPIConsumer, IsAuthenticated
+    from aaah_core.plan import consumer_plan
 
     class Child(AsyncAPIActionHandler):
         permission_classes = (IsAuthenticated, Reader)
@@ -97,7 +101,13 @@ def child() -> Scene:
         routepatterns = [path("books/<int:pk>/", Child.as_aaah())]
 
     with _installed_and(*_answering()):
-        return Scene(Consumer.as_asgi(), request(route=f"books/{PK}/"))
+        return Consumer.as_asgi(), consumer_plan(Consumer)
+
+
+def child() -> Scene:
+    """Say the text with the number in the route."""
+    application, _ = child_consumer()
+    return Scene(application, request(route=f"books/{PK}/"))
 
 
 def _silent() -> list[ModuleType]:

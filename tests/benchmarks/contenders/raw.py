@@ -9,7 +9,7 @@ import msgspec
 
 from tests.benchmarks.scene import PK, Scene, User, request
 
-__all__ = ["child", "echo", "setup"]
+__all__ = ["child", "echo", "setup", "work"]
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -48,3 +48,22 @@ def child() -> Scene:
     """Say it with the number in the route, which nobody reads."""
     application = _answering(lambda call: {"text": call["text"], "pk": PK})
     return Scene(application, request(route=f"books/{PK}/"))
+
+
+def work() -> Callable[[], str]:
+    """Return what makes the reply to `child`, without the loop and the server around it."""
+    frame = request(route=f"books/{PK}/")
+
+    def reply() -> str:
+        call = _decode(frame)
+        payload = {
+            "errors": [],
+            "data": {"text": call["text"], "pk": PK},
+            "action": call["action"],
+            "route": call["route"],
+            "status": 200,
+            "request_id": call["request_id"],
+        }
+        return _encode(payload).decode()
+
+    return reply
