@@ -7,8 +7,9 @@ hook module, which Django imports at every start, costs no more than what it use
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from aaah_core.close_codes import CloseCode
@@ -206,8 +207,7 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
+    value = globals()[name] = import_string(f"{__name__}.{_MODULES[name]}.{name}")
     return value
 
 

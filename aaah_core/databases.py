@@ -168,10 +168,23 @@ def let_go_of_old_connections() -> None:
     Except for what is within a transaction: that of a test, or code that goes on.
     """
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            if not connection.force_debug_cursor:  # somebody counts the queries
-                connection.queries_log.clear()
-            connection.close_if_unusable_or_obsolete()
+        if connection.in_atomic_block:
+            continue
+        if not connection.force_debug_cursor:  # somebody counts the queries
+            connection.queries_log.clear()
+        # Not by Django's own method, which connects where a test may not.
+        if connection.connection is not None and _is_of_no_use(connection):
+            connection.close()
+
+
+def _is_of_no_use(connection: Any) -> bool:
+    if connection.autocommit != connection.settings_dict["AUTOCOMMIT"] or _is_old(connection):
+        return True
+    if connection.errors_occurred and not connection.is_usable():
+        return True
+    connection.errors_occurred = False
+    connection.health_check_done = False
+    return False
 
 
 #: A test's own connections, by alias: its workers use them, so that they see its transaction.

@@ -12,7 +12,7 @@ from functools import cache, partial
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
+from asgiref.sync import AsyncToSync, SyncToAsync, iscoroutinefunction, sync_to_async
 
 from aaah_core import conf
 from aaah_core.databases import (
@@ -64,7 +64,7 @@ def _call(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         result = function(*args, **kwargs)
     except StopIteration as error:
         raise RuntimeError("sync code raised StopIteration") from error
-    if isinstance(result, CoroutineType):
+    if isinstance(result, CoroutineType) and iscoroutinefunction(function):
         result.close()
         raise TypeError(f"{function!r} is async: await it instead")
     return result

@@ -109,6 +109,13 @@ async def test_an_async_function_is_refused():
         await run_sync(work)
 
 
+async def test_a_plain_function_may_return_a_coroutine():
+    async def later():
+        return "later"
+
+    assert await (await run_sync(lambda: later())) == "later"
+
+
 async def test_sync_code_sees_context_variables_and_may_set_them():
     variable = ContextVar("variable", default="default")
     variable.set("outside")
@@ -561,6 +568,18 @@ async def test_a_transaction_that_goes_on_in_the_async_orms_thread_is_left_alone
     await sync_to_async(transaction.set_rollback)(True)
     await sync_to_async(block.__exit__)(None, None, None)
     assert await Group.objects.acount() == 0
+
+
+@committed
+async def test_letting_go_connects_to_no_database_anew(async_orm, monkeypatch):
+    assert await Group.objects.acount() == 0
+
+    def refuse(self):  # as pytest-django does in a test without its mark
+        raise RuntimeError("this test has no database")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(connections["default"]), "ensure_connection", refuse)
+        await close_old_async_connections()
 
 
 @committed
