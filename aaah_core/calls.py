@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aaah_core import exchange, watchdog
 from aaah_core.close_codes import CloseCode
-from aaah_core.errors import Busy, RequestError
+from aaah_core.errors import Busy, RequestError, Throttled
 from aaah_core.inbox import Inbox, Message
+from aaah_core.rate import Bucket
 from aaah_core.running import Running, current_running, current_task
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class Calls:
         "_main",
         "_now",
         "_overflows",
+        "_retired",
         "_serving",
         "_tasks",
         "_unreadable",
@@ -54,7 +58,11 @@ class Calls:
         self._worked = False
         self._unreadable = 0
         self._overflows = 0
+        self._retired = False
         current_running.set(self._main)
+        if self._limits.rate is not None:
+            bucket = Bucket(self._limits.rate, self._limits.burst, self._now())
+            connection.transport.screen(partial(self._meter, bucket))
 
     async def serve(self) -> None:
         """Take frames until the connection has ended."""
@@ -182,21 +190,56 @@ class Calls:
 
     async def _overflow(self, message: Message) -> None:
         """Refuse a message that the inbox does not hold; close when the client goes on."""
-        connection = self._connection
         self._overflows += 1
         if self._overflows > self._limits.inbox:
-            await connection.transport.close(CloseCode.OVERLOADED)
-            return
+            await self._connection.transport.close(CloseCode.OVERLOADED)
+        else:
+            await self._refuse(message, Busy)
+
+    async def _refuse(self, message: Message, error: Callable[..., RequestError]) -> None:
+        """Answer a message without running it."""
+        connection = self._connection
         before = current_running.set(Running(current_task()))  # it is no part of the call that runs
         try:
-            request = exchange.read(connection.plan, connection.codec, message)
-            request = exchange.refused(request, Busy)
-            payload = await exchange.respond(connection, request)
+            async with asyncio.timeout(self._limits.deadline):
+                request = exchange.read(connection.plan, connection.codec, message)
+                request = exchange.refused(request, error)
+                payload = await exchange.respond(connection, request)
+            if payload is not None:
+                frame = exchange.encode(connection, request, payload)
+                await connection.transport.send_frame(frame)
+        except Exception:  # as in `_take`
+            logger.exception("%s cannot refuse a message", self._name)
+            await connection.transport.close(CloseCode.GOING_AWAY)
         finally:
             current_running.reset(before)
-        if payload is not None:
-            frame = exchange.encode(connection, request, payload)
-            await connection.transport.send_frame(frame)
+
+    async def _meter(self, bucket: Bucket, message: Message) -> bool:
+        """Return whether a message is within the rate; refuse it if not, and who goes on."""
+        wait = bucket.take(self._now())
+        if not wait:
+            return True
+        if bucket.overdrawn:
+            await self._connection.transport.close(CloseCode.OVERLOADED)
+        else:
+            retry_after = math.ceil(wait * 1000) / 1000
+            await self._refuse(message, partial(Throttled, retry_after=retry_after))
+        return False
+
+    def retire(self) -> None:
+        """Refuse what comes from now on, as if the inbox were full."""
+        if not self._retired:
+            self._retired = True
+            self._connection.transport.screen(self._turn_away)
+
+    async def _turn_away(self, message: Message) -> bool:
+        await self._overflow(message)
+        return False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call runs or waits."""
+        return self._main.since is not None or bool(self._tasks) or bool(self._inbox)
 
     def _left(self, message: Message) -> None:
         self._connection.transport.end(message.get("code", 1005))
@@ -214,6 +257,9 @@ class Calls:
         Returns:
             Whether calls ran since the last look.
         """
+        worked, self._worked = self._worked, False
+        if self._main.since is None and not self._tasks:
+            return worked  # idle, as most connections are: nothing more is looked at
         inline = self._concurrency == 1
         if inline and self._main.since is not None and now - self._main.since >= watchdog.INTERVAL:
             self._waiting().read_ahead()
@@ -221,7 +267,6 @@ class Calls:
             if running.since is not None and now >= running.until:
                 running.until = now + GRACE
                 running.cancel(running.reason or "deadline")
-        worked, self._worked = self._worked, False
         return worked
 
     async def end(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core import checks
@@ -12,12 +12,23 @@ from django.utils.module_loading import import_string
 from aaah_core import registry
 from aaah_core.errors import ConfigurationError
 
-__all__ = ["check_consumers", "check_databases", "check_layers", "check_plugins", "register"]
+if TYPE_CHECKING:
+    from aaah_core.plan import Plan
+    from aaah_core.routing import Leaf
+
+__all__ = [
+    "check_consumers",
+    "check_databases",
+    "check_layers",
+    "check_plugins",
+    "check_routes",
+    "register",
+]
 
 
 def register() -> None:
     """Register the checks with Django."""
-    for check in (check_plugins, check_consumers, check_databases, check_layers):
+    for check in (check_plugins, check_consumers, check_databases, check_layers, check_routes):
         checks.register(check, "aaah")
 
 
@@ -90,3 +101,54 @@ def check_layers(**kwargs: Any) -> list[checks.CheckMessage]:
         for alias in channel_layers.configs
         if isinstance(channel_layers[alias], InMemoryChannelLayer)
     ]
+
+
+def check_routes(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.W002: a route whose regular expression a client could keep busy.
+
+    Each is timed on strings made to fail late. That takes up to half a second for one that is bad,
+    and under a millisecond for most.
+    """
+    if registry.current().problems() or any(_faults()):
+        return []  # aaah.E001 or aaah.E002 has said why
+    return [
+        checks.Warning(
+            message,
+            hint="Let no two repetitions match the same characters, neither one inside the other "
+            "nor side by side.",
+            id="aaah.W002",
+        )
+        for message in _slow_routes()
+    ]
+
+
+def _slow_routes() -> Iterator[str]:
+    # Here, too; and it stands on what Python does not promise.
+    from aaah_core.backtracking import backtracks
+
+    seen = set()
+    for owner, leaf, longest in _routes():
+        for step in leaf.steps:
+            kind = step.pattern, step.matches.__name__, longest
+            if kind not in seen and (found := backtracks(step.pattern, step.matches, longest)):
+                text, seconds = found
+                yield (
+                    f"The route '{leaf.text}' of {owner} can keep a server busy: {len(text)} "
+                    f"characters that begin {text[:40]!r} take it {seconds * 1000:.0f} ms."
+                )
+            seen.add(kind)
+
+
+def _routes() -> Iterator[tuple[str, Leaf, int]]:
+    from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.plan import consumer_plan
+    from aaah_core.routing import Table
+
+    for consumer_class in _children(AsyncAPIConsumer):
+        plans: list[Plan] = [consumer_plan(consumer_class)]
+        for plan in plans:
+            plans += plan.children.values()
+            for table in plan.resolvers:
+                if isinstance(table, Table):
+                    owner = plan.handler_class.__qualname__
+                    yield from ((owner, leaf, plan.limits.route_length) for leaf in table.leaves)

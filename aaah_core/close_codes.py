@@ -19,7 +19,8 @@ class CloseCode(IntEnum):
     REFUSED = 4403
     #: A frame was over its bound. Do not retry.
     TOO_LARGE = 4413
-    #: The client floods, or reads too slowly. Retry later.
+    #: The client floods, reads too slowly, or has too many connections. Retry later.
     OVERLOADED = 4429
-    #: The server goes away, or could not set the connection up. Retry.
+    #: The server goes away or could not set the connection up; the connection is old or idle.
+    #: Retry.
     GOING_AWAY = 4503

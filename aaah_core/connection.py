@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
+from django.core.exceptions import SynchronousOnlyOperation
 
-from aaah_core import watchdog
+from aaah_core import census, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
 from aaah_core.groups import LayerChannel
@@ -39,6 +42,9 @@ class Connection:
         "__weakref__",
         "_calls",
         "_contexts",
+        "_heard",
+        "_places",
+        "_until",
         "codec",
         "consumer",
         "layer",
@@ -64,6 +70,10 @@ class Connection:
         self.turns = Turns()
         self._calls = Calls(self)
         self._contexts: AsyncExitStack | None = None
+        #: Where it counts.
+        self._places: tuple[census.Place, ...] = ()
+        #: The loop's times: when it is to end, and about when its client was last heard.
+        self._until = self._heard = math.inf
 
     async def run(self) -> None:
         """Run the connection to its end."""
@@ -73,10 +83,15 @@ class Connection:
             if await self._may_connect():
                 connected = True
                 await self._connect()
+                self._begin_to_age()
                 await self._calls.serve()
+                await self.transport.say_goodbye()
         finally:
             watchdog.forget(self)
-            await self._clean_up(connected)
+            try:
+                await self._clean_up(connected)
+            finally:
+                census.leave(self._places)
 
     # The handshake: everything that can refuse stands before accept.
 
@@ -84,19 +99,38 @@ class Connection:
         message = await self.transport.receive()
         if message["type"] != "websocket.connect":
             return False
-        codec, permitted = None, False
+        codec, code = None, CloseCode.REFUSED
+        permitted = False
         try:
             async with asyncio.timeout(self.plan.limits.deadline):
-                codec = self.plan.select_codec(self.consumer.scope)
-                permitted = codec is not None and await self._permitted()
+                if not await self._counted():
+                    code = CloseCode.OVERLOADED
+                else:
+                    codec = self.plan.select_codec(self.consumer.scope)
+                    permitted = codec is not None and await self._permitted()
         except Exception:
             logger.exception("%s refuses a connection: what it asked raised", self._name)
         if codec is None or not permitted:
-            await self.transport.close(CloseCode.REFUSED)
+            await self.transport.close(code)
             return False
         self.codec = codec
         if codec.subprotocol in (self.consumer.scope.get("subprotocols") or ()):
             self.subprotocol = codec.subprotocol
+        return True
+
+    async def _counted(self) -> bool:
+        """Count the connection, and return whether there is room for it."""
+        scope = self.consumer.scope
+        try:
+            user = getattr(scope.get("user"), "pk", None)
+        except SynchronousOnlyOperation:  # a lazy one, which asks the database
+            user = await run_sync(getattr, scope["user"], "pk", None)
+        places = census.places(scope, user)
+        full = census.enter(places, self.plan.limits)
+        if full is not None:
+            logger.info("%s refuses a connection: the limit %r is reached", self._name, full)
+            return False
+        self._places = places
         return True
 
     async def _permitted(self) -> bool:
@@ -137,8 +171,14 @@ class Connection:
     def _interrupt(self) -> None:
         self._calls.interrupt()
 
+    def _begin_to_age(self) -> None:
+        self._heard = now = asyncio.get_running_loop().time()
+        if (age := self.plan.limits.age) is not None:
+            # At random: those who came together, after a restart, must not come back together.
+            self._until = now + age * random.uniform(0.9, 1.1)  # noqa: S311 - hides nothing
+
     def look(self, now: float) -> bool:
-        """See to calls that take long, and give up a client that does not read.
+        """See to calls that take long, a client that does not read, and an end that is due.
 
         Args:
             now: The loop's time.
@@ -149,7 +189,23 @@ class Connection:
         if self.transport.stuck_for(now) >= self.plan.limits.send_timeout:
             # A close would wait behind what is being sent; the server ends the socket when we end.
             self.transport.end(CloseCode.OVERLOADED)
-        return self._calls.look(now)
+        worked = self._calls.look(now)
+        idle = self.plan.limits.idle
+        if idle is not None:
+            if worked or self._calls.busy:
+                self._heard = now
+            elif now - self._heard >= idle:
+                self._until = min(self._until, now)
+        if now >= self._until:
+            self._retire(now)
+        return worked
+
+    def _retire(self, now: float) -> None:
+        """Let nothing more in, and close when what came before is answered, or takes too long."""
+        self._calls.retire()
+        latest = self._until + self.plan.limits.deadline + CLEANUP
+        if not self._calls.busy or now >= latest:
+            self.transport.retire(CloseCode.GOING_AWAY)
 
     # The end.
 

@@ -23,6 +23,7 @@ __all__ = [
     "PermissionDenied",
     "PluginError",
     "RequestError",
+    "Throttled",
     "TooLarge",
     "UnsupportedFrame",
     "ValidationError",
@@ -143,6 +144,14 @@ class UnsupportedFrame(RequestError):
     status = 415
     code = "unsupported_frame"
     detail = "This connection does not carry frames of this kind."
+
+
+class Throttled(RequestError):
+    """A message beyond the rate of its connection."""
+
+    status = 429
+    code = "throttled"
+    detail = "Too many messages came in a short time."
 
 
 class Busy(RequestError):

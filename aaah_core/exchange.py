@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
@@ -62,13 +62,11 @@ def _carried(connection: Connection, request: Any, payload: Any) -> Any:
     return payload
 
 
-def refused(request: Request, error_class: type[RequestError]) -> Request:
-    """Return a request that refuses every call of another one."""
+def refused(request: Request, error: Callable[..., RequestError]) -> Request:
+    """Return a request that refuses every call of another one, each with an error of its own."""
     if isinstance(request, list):
-        return [
-            each if isinstance(each, RequestError) else error_class(call=each) for each in request
-        ]
-    return error_class(call=request) if isinstance(request, Call) else request
+        return [each if isinstance(each, RequestError) else error(call=each) for each in request]
+    return error(call=request) if isinstance(request, Call) else request
 
 
 def encode(connection: Connection, request: Any, payload: Any) -> str | bytes:

@@ -17,12 +17,15 @@ _LOWEST = -(2**63)
 _HIGHEST = 2**64 - 1
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
-Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of a connection: ``AAAH["LIMITS"]``, and what a consumer's `limits` change."""
+    """The bounds of a connection: ``AAAH["LIMITS"]``, and what a consumer's `limits` change.
+
+    docs/delivery.md says what happens beyond each. None is no bound.
+    """
 
     #: Bytes of one frame; a larger one closes the connection (4413).
     frame_bytes: Count = 262_144
@@ -41,11 +44,26 @@ class Limits:
     #: Bytes of the frames that wait on one connection.
     inbox_bytes: Count = 1_048_576
     #: Seconds that an action may take.
-    deadline: Seconds = 30.0
+    deadline: Positive = 30.0
     #: Seconds that a client may take to read what it is sent; a slower one is closed (4429).
-    send_timeout: Seconds = 10.0
+    send_timeout: Positive = 10.0
     #: Messages in a row that cannot be read; more close the connection (4400).
     bad_messages: Count = 100
+    #: Messages a second, on average; one beyond it is answered with 429, and who goes on is closed
+    #: (4429).
+    rate: Positive | None = None
+    #: Messages that may come at once before `rate` counts; so many again beyond it close.
+    burst: Count = 100
+    #: Seconds that a connection may last, give or take a tenth at random; then it is closed (4503).
+    age: Positive | None = 43_200.0
+    #: Seconds that a client may send nothing; then it is closed (4503).
+    idle: Positive | None = None
+    #: Connections of this process, whatever consumer has them; one more is refused (4429).
+    connections: Count | None = 10_000
+    #: Connections of one user, by primary key. One user must not take what is there for all.
+    connections_per_user: Count | None = 1_000
+    #: Connections from one address. Behind a proxy that hides addresses all clients have one.
+    connections_per_address: Count | None = 9_000
 
 
 def check_bounds(payload: Any, limits: Limits) -> None:

@@ -30,12 +30,12 @@ class Table:
     """
 
     def __init__(self, owner: type[Any], routepatterns: Sequence[Any]) -> None:
-        leaves = list(_leaves(owner, routepatterns))
-        self.routes = [(leaf.text, leaf.handler_class) for leaf in leaves]
-        self._index: dict[str, list[Leaf]] = {"": [], **{leaf.key: [] for leaf in leaves}}
+        self.leaves = list(_leaves(owner, routepatterns))
+        self.routes = [(leaf.text, leaf.handler_class) for leaf in self.leaves]
+        self._index: dict[str, list[Leaf]] = {"": [], **{leaf.key: [] for leaf in self.leaves}}
         for key, found in self._index.items():
             keys = {key, *_shorter(key)}
-            found += [leaf for leaf in leaves if leaf.key in keys]
+            found += [leaf for leaf in self.leaves if leaf.key in keys]
 
     def __call__(self, route: str, call: Call) -> Match | None:
         """Return the first match."""
@@ -78,7 +78,8 @@ Given: TypeAlias = tuple[Any, dict[str, Any]]
 class Step:
     """One pattern on the way to a handler."""
 
-    #: Matches from the start of a route; the last step of a way to its end, too.
+    pattern: re.Pattern[str]
+    #: Its method that matches from the start of a route; the last step of a way to its end, too.
     matches: Callable[[str], re.Match[str] | None]
     converters: tuple[tuple[str, Callable[[str], Any]], ...]
     #: The values that are given with it.
@@ -96,6 +97,7 @@ class Leaf:
     text: str
     key: str
     handler_class: type[Any]
+    steps: Sequence[Step]
     #: Returns the match of a route, with what it captured and what it leaves.
     match: Callable[[str], Match | None]
 
@@ -193,7 +195,7 @@ def _leaf(patterns: tuple[Given, ...], handler_class: type[Any]) -> Leaf:
     text = "".join(str(pattern) for pattern, _ in patterns)
     simple = len(steps) == 1 and not steps[0].optional
     match = _match_one(steps[0], handler_class) if simple else _match_all(steps, handler_class)
-    return Leaf(text, key, handler_class, match)
+    return Leaf(text, key, handler_class, steps, match)
 
 
 def _step(pattern: Any, matches: Any, extra: dict[str, Any], unnamed: bool) -> Step:
@@ -201,7 +203,7 @@ def _step(pattern: Any, matches: Any, extra: dict[str, Any], unnamed: bool) -> S
 
     converters = tuple((name, each.to_python) for name, each in pattern.converters.items())
     optional = not isinstance(pattern, RoutePattern)
-    return Step(matches, converters, extra, optional, unnamed)
+    return Step(pattern.regex, matches, converters, extra, optional, unnamed)
 
 
 #: A run of characters that stand for themselves, with no quantifier behind the last.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from aaah_core.close_codes import CloseCode
@@ -13,6 +14,9 @@ from aaah_core.inbox import Message, size_of
 __all__ = ["Transport"]
 
 logger = logging.getLogger("aaah")
+
+#: Seconds that a client may take to read that its connection is closed.
+GOODBYE = 5.0
 
 
 class Transport:
@@ -30,6 +34,7 @@ class Transport:
         "_done",
         "_frame_bytes",
         "_on_end",
+        "_owed",
         "_send",
         "_stuck",
         "accepted",
@@ -44,12 +49,14 @@ class Transport:
         frame_bytes: int,
         on_end: Callable[[], None],
     ) -> None:
-        #: The server's own `receive`, for who sees to what it raises and to the size of a frame.
+        #: The server's own `receive`, or what stands before it, for who sees to what it raises and
+        #: to the size of a frame.
         self.next = receive
         self._send = send
         self._frame_bytes = frame_bytes
         self._on_end = on_end
         self._begun = self._done = 0
+        self._owed: int | None = None
         self._stuck: tuple[int, float] | None = None
         self.accepted = False
         #: The code that the connection ended with; None while it lives.
@@ -80,6 +87,24 @@ class Transport:
         if size_of(message) > self._frame_bytes or not text or text.isascii():
             return size_of(message) <= self._frame_bytes
         return len(text.encode("utf-8", "surrogatepass")) <= self._frame_bytes
+
+    def screen(self, admits: Callable[[Message], Awaitable[bool]]) -> None:
+        """Let in only the frames that are admitted. Who admits one not has answered it."""
+        receive = self.next
+
+        async def admitted() -> Message:
+            while True:
+                message: Message = await receive()
+                if (
+                    message["type"] != "websocket.receive"
+                    or not self.accepted  # then it runs nothing
+                    or not self.fits(message)  # then who asked closes
+                    or await admits(message)
+                    or self.ended is not None
+                ):
+                    return message
+
+        self.next = admitted
 
     async def send(self, message: Message) -> None:
         """Send an ASGI message; nothing goes out once the connection has ended.
@@ -127,6 +152,19 @@ class Transport:
             self.ended = code
         # Later: the call that runs now may be what found out, and cannot be cancelled by itself.
         asyncio.get_running_loop().call_soon(self._on_end)
+
+    def retire(self, code: int) -> None:
+        """End the connection; whoever runs it tells the client with `say_goodbye`."""
+        if self.ended is None:
+            self._owed = int(code)
+            self.end(code)
+
+    async def say_goodbye(self) -> None:
+        """Send the close of a connection that was retired, if its client takes it in time."""
+        if self._owed is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE):
+                    await self._pass_on({"type": "websocket.close", "code": self._owed})
 
     def stuck_for(self, now: float) -> float:
         """Return for how many seconds the server has not taken what we send, as of the last look.

@@ -11,8 +11,9 @@ from channels.layers import channel_layers
 from django.core.checks import Error, run_checks
 from django.core.checks import Warning as CheckWarning
 from django.test import override_settings
+from django.urls import include, path, re_path
 
-from aaah_core import AsyncAPIConsumer, checks
+from aaah_core import AsyncActionHandler, AsyncAPIConsumer, backtracking, checks
 from aaah_core.testing import registry
 from tests.conftest import plugin
 
@@ -214,3 +215,82 @@ def test_another_layer_or_none_is_fine(core):
         assert found("aaah.W001") == []
     finally:
         channel_layers.set("default", before)
+
+
+# aaah.W002
+
+
+@pytest.mark.parametrize("place", ["own", "below", "included"])
+def test_a_route_that_backtracks_is_w002_and_is_named(core, place):
+    class Leaf(AsyncActionHandler):
+        pass
+
+    bad = re_path(r"^shelf/(?P<name>(\w+)+)/$", Leaf.as_aaah())
+    fine = path("books/<int:pk>/<slug:name>/", Leaf.as_aaah())
+
+    class Below(AsyncActionHandler):
+        routepatterns = [bad]
+
+    class Chat(AsyncAPIConsumer):
+        routepatterns = {
+            "own": [fine, bad],
+            "below": [fine, path("below/", Below.as_aaah())],
+            "included": [path("x/", include([fine, bad]))],
+        }[place]
+
+    (warning,) = found("aaah.W002")
+    assert isinstance(warning, CheckWarning)
+    assert r"shelf/(?P<name>(\w+)+)/$" in warning.msg
+    assert ("Below" if place == "below" else "Chat") in warning.msg
+    assert "characters that begin 'shelf/aaaa" in warning.msg
+    assert Below.__name__ == "Below"
+
+
+def test_a_pattern_is_looked_at_once_wherever_it_stands(core, monkeypatch):
+    looked = []
+
+    def look(pattern, matches, longest):
+        looked.append((pattern.pattern, longest))
+
+    class Leaf(AsyncActionHandler):
+        pass
+
+    class One(AsyncAPIConsumer):
+        routepatterns = [path("books/<int:pk>/", Leaf.as_aaah())]
+
+    class Other(One):
+        pass
+
+    class Longer(One):
+        limits = {"route_length": 300}
+
+    monkeypatch.setattr(backtracking, "backtracks", look)
+    assert found("aaah.W002") == []
+    assert [longest for _, longest in looked] == [256, 300]
+    assert Other.routepatterns is Longer.routepatterns
+
+
+def test_where_something_is_set_up_wrongly_no_route_is_looked_at(core, monkeypatch):
+    class Wrong(AsyncAPIConsumer):
+        codecs = ("jsn",)
+
+    monkeypatch.delattr(backtracking, "backtracks")
+    assert found("aaah.W002") == []
+    with registry(plugin(aaah_codec=nothing)):
+        assert found("aaah.W002") == []
+    assert Wrong.codecs
+
+
+def test_the_routes_of_the_asgi_application_are_looked_at(core, monkeypatch):
+    source = """if True:
+        from aaah_core import AsyncActionHandler, AsyncAPIConsumer
+        from django.urls import re_path
+        class Leaf(AsyncActionHandler):
+            pass
+        class Far(AsyncAPIConsumer):
+            routepatterns = [re_path(r"([a-z]+)+/", Leaf.as_aaah())]
+        application = Far.as_asgi()
+    """
+    with application(monkeypatch, source):
+        messages = checks.check_routes()
+    assert [each.id for each in messages] == ["aaah.W002"]

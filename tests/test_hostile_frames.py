@@ -432,3 +432,20 @@ async def test_over_sockets_too_large_a_frame_and_rubbish_without_end_close_with
                     await ws.send(frame)
                 await ws.wait_closed()
                 assert ws.close_code == code
+
+
+async def test_over_sockets_one_too_many_is_refused_and_an_old_connection_ends_with_4503():
+    from websockets.asyncio.client import connect as connect_socket
+    from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+    limits = {"connections_per_address": 1, "age": 1}
+    with served(hostile(limits=limits).as_asgi()) as port:
+        uri = f"ws://127.0.0.1:{port}/"
+        async with asyncio.timeout(30), connect_socket(uri, proxy=None) as ws:
+            with pytest.raises(InvalidStatus, match="403"):
+                await connect_socket(uri, proxy=None)
+            await ws.send(json.dumps({"action": "hello"}))
+            assert json.loads(await ws.recv())["data"] == "hello"
+            with pytest.raises(ConnectionClosed) as caught:
+                await ws.recv()
+            assert caught.value.rcvd.code == 4503

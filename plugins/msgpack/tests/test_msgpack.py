@@ -13,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from dataclasses import dataclass
+from json import dumps
 from typing import Any
 
 import msgpack
@@ -185,6 +186,74 @@ def test_what_is_read_is_what_json_could_have_sent_and_bytes(payload):
     except DecodeError:
         return
     assert to_plain(decoded, keep_bytes=True) == decoded == payload
+
+
+# The rules are those of JSON.
+
+DEEP, DEEPER = "[" * 32 + "]" * 32, "[" * 33 + "]" * 33
+WIDE, WIDER = b"\xdc\x27\x10" + b"\0" * 10_000, b"\xdc\x27\x11" + b"\0" * 10_001
+
+
+@pytest.mark.parametrize(
+    ("text", "packed", "status"),
+    [
+        ('{"a": 1}', b"\x81\xa1a\x01", None),
+        ("{1: 1}", b"\x81\x01\x01", 400),
+        ("{null: 1}", b"\x81\xc0\x01", 400),
+        ("[NaN]", b"\x91\xcb" + struct.pack(">d", math.nan), 400),
+        ("[Infinity]", b"\x91\xca" + struct.pack(">f", math.inf), 400),
+        ("[-Infinity]", b"\x91\xcb" + struct.pack(">d", -math.inf), 400),
+        ('["\\ud800"]', b"\x91\xa3\xed\xa0\x80", 400),
+        ('["\ud800"]', b"\x91\xa3\xed\xa0\x80", 400),
+        ('{"\\udfff": 1}', b"\x81\xa3\xed\xbf\xbf\x01", 400),
+        ('["\\u0000"]', b"\x91\xa1\0", 400),
+        ('{"\\u0000": 1}', b"\x81\xa1\0\x01", 400),
+        ('{"a": {"b": ["c\\u0000"]}}', b"\x81\xa1a\x81\xa1b\x91\xa2c\0", 400),
+        ("[18446744073709551615]", b"\x91\xcf" + b"\xff" * 8, None),
+        ("[-9223372036854775808]", b"\x91\xd3\x80" + b"\0" * 7, None),
+        ("[18446744073709551616]", b"\x91\xc7\x09\x05\x01" + b"\0" * 8, 400),
+        ("[new Date(0)]", b"\x91\xd6\xff\0\0\0\0", 400),
+        ("", b"", 400),
+        ('{"a"', b"\x81\xa1a", 400),
+        ("[][]", b"\x90\x90", 400),
+        (DEEP, b"\x91" * 31 + b"\x90", None),
+        (DEEPER, b"\x91" * 32 + b"\x90", 413),
+        ("[" * 100_000, b"\x91" * 100_000, 413),
+        ("[" + "0," * 9_999 + "0]", WIDE, None),
+        ("[" + "0," * 10_000 + "0]", WIDER, 413),
+        ('{"a": 1, "a": 2}', b"\x82\xa1a\x01\xa1a\x02", None),
+    ],
+    ids=range(25),
+)
+def test_both_codecs_read_and_refuse_the_same(text, packed, status):
+    assert outcome(json, text) == outcome(codec, packed)
+    assert outcome(codec, packed)[0] == status
+
+
+def outcome(reader, frame):
+    """Return the status of a refusal and None, or None and what was read."""
+    try:
+        return None, reader.decode(frame, limits)
+    except DecodeError as error:
+        return error.status, None
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+)
+
+
+@many
+@given(plain, st.integers(0, 40), st.booleans())
+@example("\0", 0, False)
+@example(0, 31, False)
+@example(0, 32, True)
+def test_any_payload_is_read_or_refused_by_both(payload, levels, ascii_only):
+    for _ in range(levels):
+        payload = {"a": payload} if levels % 2 else [payload]
+    text = dumps(payload, ensure_ascii=ascii_only)
+    assert outcome(json, text) == outcome(codec, msgpack.packb(payload))
 
 
 # What it writes.
