@@ -113,7 +113,10 @@ async def test_a_plain_function_may_return_a_coroutine():
     async def later():
         return "later"
 
-    assert await (await run_sync(lambda: later())) == "later"
+    def ask():
+        return later()
+
+    assert await (await run_sync(ask)) == "later"
 
 
 async def test_sync_code_sees_context_variables_and_may_set_them():
