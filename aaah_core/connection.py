@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
@@ -16,13 +17,15 @@ from django.core.exceptions import SynchronousOnlyOperation
 from aaah_core import census, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
-from aaah_core.groups import LayerChannel
+from aaah_core.hub import Hub
+from aaah_core.membership import Membership, hub_of
 from aaah_core.moments import granted
 from aaah_core.transport import Transport
 from aaah_core.turns import Turns
 from aaah_core.workers import close_old_async_connections, run_sync
 
 if TYPE_CHECKING:
+    from aaah_core import events
     from aaah_core.consumers import AsyncAPIConsumer
     from aaah_core.interfaces import Codec
     from aaah_core.plan import ConsumerPlan
@@ -43,11 +46,16 @@ class Connection:
         "_calls",
         "_contexts",
         "_heard",
+        "_membership",
         "_places",
         "_until",
         "codec",
         "consumer",
-        "layer",
+        "context",
+        "events",
+        "hears",
+        "hub",
+        "loop",
         "plan",
         "subprotocol",
         "transport",
@@ -65,8 +73,17 @@ class Connection:
         self.plan = plan
         self.codec: Codec
         self.subprotocol: str | None = None
-        self.transport = Transport(receive, send, plan.limits.frame_bytes, self._interrupt)
-        self.layer = LayerChannel(self)
+        self.transport = Transport(receive, send, plan.limits, self._interrupt)
+        self.loop = asyncio.get_running_loop()
+        #: What events run in, which is no call's.
+        self.context: Context = copy_context()
+        #: The hub of its channel layer; None where no layer is set.
+        self.hub: Hub | None = hub_of(consumer)
+        #: What the layer brought and does not go straight out; None where nothing waits.
+        self.events: events.Queue | None = None
+        #: Whether it runs what the layer brings.
+        self.hears = True
+        self._membership: Membership | None = None
         self.turns = Turns()
         self._calls = Calls(self)
         self._contexts: AsyncExitStack | None = None
@@ -85,7 +102,6 @@ class Connection:
                 await self._connect()
                 self._begin_to_age()
                 await self._calls.serve()
-                await self.transport.say_goodbye()
         finally:
             watchdog.forget(self)
             try:
@@ -145,7 +161,7 @@ class Connection:
         self.turns.calls += 1
         try:
             async with asyncio.timeout(self.plan.limits.deadline):
-                await self.layer.open()
+                await self._take_name()
                 try:
                     await self.consumer.connect()
                 except AcceptConnection:
@@ -158,6 +174,19 @@ class Connection:
         finally:
             self.turns.calls -= 1
             self.turns.look()
+
+    async def _take_name(self) -> None:
+        """Take a name in a layer that has to wait to give one: it could not when it is read."""
+        name = await self.hub.early_name() if self.hub is not None else None
+        if name is not None:
+            self._membership = Membership(self, name)
+
+    @property
+    def membership(self) -> Membership:
+        """Its groups, and its own channel."""
+        if self._membership is None:
+            self._membership = Membership(self)
+        return self._membership
 
     async def enter_contexts(self) -> None:
         """Enter what plugins put around an accepted connection."""
@@ -223,13 +252,24 @@ class Connection:
             raise cancelled
 
     async def _leave(self, connected: bool) -> None:
-        await self._step("stop listening", self.layer.stop())
+        await self._step("stop listening", self._stop_listening())
         if connected:
             code = self.transport.ended or 1006
             await self._step("disconnect", self.consumer.disconnect(code))
-        await self._step("leave its groups", self.layer.leave())
+        if self._membership is not None:
+            await self._step("leave its groups", self._membership.leave_all())
+        await self._step("send what it closed with", self.transport.flush())
         if connected:
             await self._step("close old database connections", close_old_async_connections())
+
+    async def _stop_listening(self) -> None:
+        self.hears = False
+        if self.events is not None:
+            task = self.events.task
+            task.cancel()
+            await asyncio.wait([task])
+        if self._membership is not None:
+            await self._membership.stop()
 
     async def _step(self, what: str, work: Awaitable[Any]) -> None:
         try:

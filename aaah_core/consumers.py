@@ -15,6 +15,7 @@ from aaah_core.connection import Connection
 from aaah_core.errors import ConfigurationError
 from aaah_core.handlers import AsyncAPIActionHandler
 from aaah_core.interfaces import ACTION_MARK
+from aaah_core.membership import own_groups
 from aaah_core.messages import current_call
 from aaah_core.plan import ConsumerPlan, consumer_plan
 
@@ -94,10 +95,8 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         if not hasattr(self, "_plan"):
             self._plan = _compile(type(self))
         self.scope = scope
-        # Annotated as Channels' stubs have them, which know neither a missing layer nor plain
-        # dicts.
         self._connection = Connection(self, cast(ConsumerPlan, self._plan), receive, send)
-        self.channel_layer = cast(BaseChannelLayer, self._connection.layer.view)
+        # Annotated as Channels' stubs have it, which do not know plain dicts.
         self.base_send = cast(Any, self._connection.transport.send)
         return self._connection.run()
 
@@ -129,9 +128,15 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         current_call.set(call)
 
     @property
+    def channel_layer(self) -> BaseChannelLayer:  # type: ignore[override]  # made when read
+        """The channel layer, as in Channels."""
+        # Annotated as Channels' stubs have it, which do not know that there may be none.
+        return cast(BaseChannelLayer, self._connection.membership.view)
+
+    @property
     def channel_name(self) -> str:  # type: ignore[override]  # nobody sets it: it is made when read
         """The name of this connection's channel in the channel layer, as in Channels."""
-        return self._connection.layer.name
+        return self._connection.membership.name
 
     def event_method(self, name: str) -> Callable[[Any], Awaitable[None]] | None:
         """Return the method for events of a type, as Channels names it: dots as underscores.
@@ -151,7 +156,8 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         """Accept the connection, with the subprotocol of its codec unless another is given."""
         subprotocol = subprotocol or self._connection.subprotocol
         # In its groups before the client knows of it, or it would miss what is sent at once.
-        await self._connection.layer.join_own_groups()
+        for group in own_groups(self):
+            await self._connection.membership.join(group)
         await super().accept(subprotocol, headers)
         await self._connection.enter_contexts()
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aaah_core.dispatch import FAILURES
@@ -16,9 +19,10 @@ from aaah_core.workers import run_sync
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
     from aaah_core.handlers import AsyncActionHandler
+    from aaah_core.moments import Moment, Moments
     from aaah_core.plan import Plan
 
-__all__ = ["TYPE", "deliver", "handler_name"]
+__all__ = ["TYPE", "Queue", "deliver", "handler_name"]
 
 logger = logging.getLogger("aaah")
 
@@ -28,73 +32,173 @@ TYPE = "aaah.event"
 _FIELDS = frozenset(Event.__struct_fields__)
 
 
-async def deliver(connection: Connection, message: dict[str, Any]) -> None:
-    """Give a layer's message to its connection; whatever goes wrong, the connection lives.
+@dataclass(slots=True, frozen=True)
+class Delivery:
+    """A message for connections of one plan and codec, with what is the same for all of them."""
 
-    A frame goes straight out. A method runs beside neither `connect()` nor an action.
+    message: dict[str, Any]
+    #: None where another's plain `group_send` calls a method.
+    event: Event | None
+    #: What goes out; None where a method is called.
+    frame: str | bytes | None
+    #: The plans on the way to the handler whose action broadcast it, with what they ask.
+    asked: list[tuple[Plan, list[Moment]]]
+
+
+class Queue:
+    """What a connection has to do with deliveries that cannot go straight out, in order.
+
+    It lives, and its task with it, as long as there are any.
     """
-    try:
-        kind = message["type"]
-        event = _event(message) if kind == TYPE else None
-        method = connection.consumer.event_method(kind if event is None else event.name)
-        if event is not None and method is None and connection.transport.accepted:
-            await _send_event(connection, event, message)
+
+    __slots__ = ("_connection", "_waiting", "task")
+
+    def __init__(self, connection: Connection, first: Delivery) -> None:
+        self._connection = connection
+        self._waiting = deque([first])
+        # No call's context is an event's.
+        self.task = asyncio.create_task(self._run(), context=connection.context)
+
+    def put(self, delivery: Delivery) -> None:
+        """Let a delivery wait; who lags too far behind is closed."""
+        if len(self._waiting) < self._connection.plan.limits.outbox:
+            self._waiting.append(delivery)
         else:
-            async with connection.turns.event():
-                await _in_turn(connection, method, event, message)
-    except FAILURES as error:
-        if isinstance(error, asyncio.CancelledError) and current_task().cancelling():
-            raise
-        name = type(connection.consumer).__qualname__
-        logger.exception("An event of type %.100r failed in %s", message.get("type"), name)
+            self._connection.transport.overload()
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await _run(self._connection, self._waiting.popleft())
+        finally:
+            self._connection.events = None
+
+
+def deliver(audiences: Iterable[Mapping[Connection, None]], message: dict[str, Any]) -> None:
+    """Give a layer's message to connections; whatever goes wrong, they live.
+
+    Frames go straight out. Methods run in the task of their connection, and so do checks: neither
+    delays another connection.
+
+    Args:
+        audiences: Connections, by plan and codec.
+        message: The layer's.
+    """
+    frames: dict[tuple[int, int], str | bytes | None] = {}
+    for members in [list(audience) for audience in audiences]:
+        try:
+            _give(members, message, frames)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next message comes
+            _failed(members[0], message, error)
+
+
+def _give(
+    members: list[Connection],
+    message: dict[str, Any],
+    frames: dict[tuple[int, int], str | bytes | None],
+) -> None:
+    plan, consumer = members[0].plan, members[0].consumer
+    event = _event(message) if message["type"] == TYPE else None
+    frame = None
+    if consumer.event_method(message["type"] if event is None else event.name) is None:
+        if event is None:
+            name = type(consumer).__qualname__
+            logger.warning("%s has no method for events of type %.100r", name, message["type"])
+            return
+        frame = _frame(members[0], event, frames)
+        if frame is None:
+            return
+    asked = [] if event is None else _asked(plan, message.get("handler"))
+    delivery = Delivery(message, event, frame, asked)
+    if frame is None or any(moments for _, moments in asked):
+        for member in members:
+            _queue(member, delivery)
+        return
+    for member in members:
+        if member.events is None:
+            member.transport.push(frame)
+        else:
+            member.events.put(delivery)
 
 
 def _event(message: dict[str, Any]) -> Event:
     return Event(**{name: value for name, value in message.items() if name in _FIELDS})
 
 
-async def _in_turn(
-    connection: Connection,
-    method: Callable[[Any], Awaitable[None]] | None,
-    event: Event | None,
-    message: dict[str, Any],
-) -> None:
-    if not connection.transport.accepted or connection.transport.ended is not None:
-        return
-    if method is None:
-        if event is not None:
-            await _send_event(connection, event, message)
-            return
-        name = type(connection.consumer).__qualname__
-        logger.warning("%s has no method for events of type %.100r", name, message["type"])
+def _frame(
+    member: Connection, event: Event, frames: dict[tuple[int, int], str | bytes | None]
+) -> str | bytes | None:
+    shape, codec = member.plan.shape, member.codec
+    key = id(shape), id(codec)
+    if key not in frames:
+        payload = shape(None, event)
+        frames[key] = None if payload is None else codec.encode(payload)
+    return frames[key]
+
+
+def _queue(member: Connection, delivery: Delivery) -> None:
+    if member.events is not None:
+        member.events.put(delivery)
+    elif member.hears:
+        member.events = Queue(member, delivery)
+
+
+async def _run(connection: Connection, delivery: Delivery) -> None:
+    try:
+        if delivery.frame is not None and connection.transport.accepted:
+            await _act(connection, delivery)
+        else:
+            async with connection.turns.event():
+                await _act(connection, delivery)
+    except FAILURES as error:
+        if isinstance(error, asyncio.CancelledError) and current_task().cancelling():
+            raise
+        _failed(connection, delivery.message, error)
+
+
+async def _act(connection: Connection, delivery: Delivery) -> None:
+    transport, event = connection.transport, delivery.event
+    if not transport.accepted or transport.ended is not None:
         return
     async with asyncio.timeout(connection.plan.limits.deadline):
-        if event is None:
-            await method(message)
-        elif await _permitted(connection, event, message):
-            await method(event)
+        if event is not None and not await _permitted(connection, event, delivery):
+            return
+        if delivery.frame is not None:
+            transport.push(delivery.frame)
+            return
+        # Each has its own, as from the layer: what one changes is nobody else's.
+        given: Any = deepcopy(delivery.message if event is None else event)
+        name = given["type"] if event is None else event.name
+        method = connection.consumer.event_method(name)
+        if method is not None:
+            await method(given)
 
 
-async def _send_event(connection: Connection, event: Event, message: dict[str, Any]) -> None:
-    if not await _permitted(connection, event, message):
-        return
-    payload = connection.plan.shape(None, event)
-    if payload is not None:
-        await connection.transport.send_frame(connection.codec.encode(payload))
+def _failed(connection: Connection, message: dict[str, Any], error: BaseException) -> None:
+    name, kind = type(connection.consumer).__qualname__, message.get("type")
+    logger.error("An event of type %.100r failed in %s", kind, name, exc_info=error)
 
 
-async def _permitted(connection: Connection, event: Event, message: dict[str, Any]) -> bool:
+def _asked(plan: Plan, handler: str | None) -> list[tuple[Plan, list[Moment]]]:
+    lineage = _lineage(plan, handler)
+    return [
+        (each, _moments([*each.moments, *(each.default_moments if each is lineage[-1] else ())]))
+        for each in lineage
+    ]
+
+
+def _moments(all_moments: list[Moments]) -> list[Moment]:
+    return [moment for moments in all_moments if (moment := moments["event"]) is not None]
+
+
+async def _permitted(connection: Connection, event: Event, delivery: Delivery) -> bool:
     """Ask the checks of the handler whose action broadcast the event, and of its parents."""
     consumer = connection.consumer
-    action = message.get("action") or event.name
+    action = delivery.message.get("action") or event.name
     subscription = Call(action, scope=consumer.scope, consumer=consumer, handler=consumer)
-    lineage = _lineage(connection.plan, message.get("handler"))
-    for plan in lineage:
+    for plan, moments in delivery.asked:
         subscription.handler = _stand_in(plan, subscription)
-        default = plan.default_moments if plan is lineage[-1] else []
-        for moments in (*plan.moments, *default):
-            if (moment := moments["event"]) is None:
-                continue
+        for moment in moments:
             arguments = (subscription, event)
             asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
             if not granted(await asked):

@@ -43,6 +43,10 @@ class Limits:
     inbox: Count = 512
     #: Bytes of the frames that wait on one connection.
     inbox_bytes: Count = 1_048_576
+    #: Messages that wait to be sent on one connection; more close it (4429).
+    outbox: Count = 1024
+    #: Bytes of the frames that wait to be sent on one connection; more close it (4429).
+    outbox_bytes: Count = 4_194_304
     #: Seconds that an action may take.
     deadline: Positive = 30.0
     #: Seconds that a client may take to read what it is sent; a slower one is closed (4429).

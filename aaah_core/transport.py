@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 from aaah_core.close_codes import CloseCode
 from aaah_core.inbox import Message, size_of
+from aaah_core.limits import Limits
+from aaah_core.outbox import Outbox, release
+from aaah_core.steps import finish
 
 __all__ = ["Transport"]
 
 logger = logging.getLogger("aaah")
 
-#: Seconds that a client may take to read that its connection is closed.
-GOODBYE = 5.0
+_DONE = object()
 
 
 class Transport:
@@ -25,18 +26,21 @@ class Transport:
     Args:
         receive: The server's.
         send: The server's.
-        frame_bytes: The bytes of the largest frame that is let in.
+        limits: `frame_bytes`, and the bounds of what waits to be sent, are looked at.
         on_end: Called soon after the client is known to be gone, or given up.
     """
 
     __slots__ = (
-        "_begun",
-        "_done",
+        "_drainer",
         "_frame_bytes",
+        "_free",
+        "_limits",
+        "_moved",
         "_on_end",
-        "_owed",
+        "_open",
+        "_outbox",
         "_send",
-        "_stuck",
+        "_stuck_since",
         "accepted",
         "ended",
         "next",
@@ -46,18 +50,27 @@ class Transport:
         self,
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
-        frame_bytes: int,
+        limits: Limits,
         on_end: Callable[[], None],
     ) -> None:
         #: The server's own `receive`, or what stands before it, for who sees to what it raises and
         #: to the size of a frame.
         self.next = receive
         self._send = send
-        self._frame_bytes = frame_bytes
+        self._limits = limits
+        self._frame_bytes = limits.frame_bytes
         self._on_end = on_end
-        self._begun = self._done = 0
-        self._owed: int | None = None
-        self._stuck: tuple[int, float] | None = None
+        # Whether frames may go out: after accept, before the end.
+        self._open = False
+        # Whether the server takes nothing now, and nothing waits for it. It is given one message at
+        # a time: one that suspends in there may be overtaken by the next.
+        self._free = True
+        # Whether the server has taken a message since the last look.
+        self._moved = False
+        self._stuck_since: float | None = None
+        # Both made when something first has to wait.
+        self._outbox: Outbox | None = None
+        self._drainer: asyncio.Task[None] | None = None
         self.accepted = False
         #: The code that the connection ended with; None while it lives.
         self.ended: int | None = None
@@ -107,7 +120,7 @@ class Transport:
         self.next = admitted
 
     async def send(self, message: Message) -> None:
-        """Send an ASGI message; nothing goes out once the connection has ended.
+        """Send an ASGI message, after those before it; nothing goes out after the end.
 
         Raises:
             RuntimeError: A frame before accept, or a second accept.
@@ -121,50 +134,90 @@ class Transport:
         elif message["type"] == "websocket.accept":
             if self.accepted:
                 raise RuntimeError("The connection has been accepted already.")
-            self.accepted = True
+            self.accepted = self._open = True
         elif message["type"] == "websocket.close":
-            self.ended = _code(message.get("code", 1000))
-        await self._pass_on(message)
+            self._end_with(_code(message.get("code", 1000)))
+        await self._send_in_turn(message)
 
     async def send_frame(self, frame: str | bytes) -> None:
         """Send what a codec encoded, as `send` does."""
-        if not self.accepted:
-            raise RuntimeError("Nothing can be sent before accept().")
-        if self.ended is not None:
-            return
         key = "text" if isinstance(frame, str) else "bytes"
-        self._begun += 1
-        try:  # as in `_pass_on`, which would be one coroutine more for each message
+        if not (self._open and self._free):
+            await self.send({"type": "websocket.send", key: frame})
+            return
+        self._free = False
+        try:  # as in `_send_in_turn`, which would be one coroutine more for each message
             await self._send({"type": "websocket.send", key: frame})
-        except Exception as error:  # noqa: BLE001 - as in `_pass_on`
+        except Exception as error:  # noqa: BLE001 - as there
             self._lost(error)
         finally:
-            self._done += 1
+            self._moved = True
+            if self._outbox:
+                self._drain()
+            else:
+                self._free = True
+
+    def push(self, frame: str | bytes) -> None:
+        """Send what a codec encoded without waiting for the client; one that lags behind is closed.
+
+        What comes before accept waits for it.
+        """
+        key = "text" if isinstance(frame, str) else "bytes"
+        if not (self._open and self._free):
+            self._push_later({"type": "websocket.send", key: frame})
+            return
+        self._free = False
+        try:
+            steps = self._send({"type": "websocket.send", key: frame}).__await__()
+            waits_for = next(steps, _DONE)
+        except Exception as error:  # noqa: BLE001 - as in `_send_in_turn`
+            self._lost(error)
+            return
+        if waits_for is _DONE:
+            self._moved = self._free = True
+        else:
+            self._drain(finish(steps, waits_for))
 
     async def close(self, code: int) -> None:
         """Close the socket."""
         # A plain int: daphne refuses a child of it.
         await self.send({"type": "websocket.close", "code": int(code)})
 
-    def end(self, code: int) -> None:
-        """Mark the connection as ended, whoever ended it."""
+    def overload(self) -> None:
+        """Close the socket of a client that does not keep up; what waits for it is dropped."""
         if self.ended is None:
-            self.ended = code
+            if self._outbox is not None:
+                self._outbox.clear()
+            self._close_later(int(CloseCode.OVERLOADED))
+
+    def end(self, code: int) -> None:
+        """Mark the connection as ended, whoever ended it; nothing goes out any more."""
+        if self.ended is None:
+            self._end_with(code)
+        if self._outbox is not None:
+            self._outbox.clear()
+        if self._drainer is not None:
+            self._drainer.cancel()
         # Later: the call that runs now may be what found out, and cannot be cancelled by itself.
         asyncio.get_running_loop().call_soon(self._on_end)
 
     def retire(self, code: int) -> None:
-        """End the connection; whoever runs it tells the client with `say_goodbye`."""
+        """Close the socket after what waits for it, and let the connection end."""
         if self.ended is None:
-            self._owed = int(code)
-            self.end(code)
+            self._close_later(int(code))
+            asyncio.get_running_loop().call_soon(self._on_end)
 
-    async def say_goodbye(self) -> None:
-        """Send the close of a connection that was retired, if its client takes it in time."""
-        if self._owed is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GOODBYE):
-                    await self._pass_on({"type": "websocket.close", "code": self._owed})
+    async def flush(self) -> None:
+        """Wait until what we closed with was sent; drop what waits where nobody closed."""
+        if self._drainer is None:
+            return
+        if self.ended is None:
+            self._drainer.cancel()
+        try:
+            await asyncio.wait([self._drainer])
+        finally:
+            if self._drainer is not None:
+                self._drainer.cancel()
 
     def stuck_for(self, now: float) -> float:
         """Return for how many seconds the server has not taken what we send, as of the last look.
@@ -174,23 +227,84 @@ class Transport:
         Args:
             now: The loop's time.
         """
-        if self._begun == self._done:
-            self._stuck = None
-        elif self._stuck is None or self._stuck[0] != self._done:
-            self._stuck = self._done, now
-        return now - self._stuck[1] if self._stuck else 0.0
+        if self._free:
+            self._stuck_since = None
+        elif self._moved or self._stuck_since is None:
+            self._stuck_since = now
+        self._moved = False
+        return now - self._stuck_since if self._stuck_since is not None else 0.0
 
-    async def _pass_on(self, message: Message) -> None:
-        self._begun += 1
+    def _end_with(self, code: int) -> None:
+        self.ended = code
+        self._open = False
+        if not self.accepted and self._outbox is not None:
+            self._outbox.clear()
+
+    def _close_later(self, code: int) -> None:
+        self._end_with(code)
+        self._outbox_to_fill().put({"type": "websocket.close", "code": code})
+        if self._free:
+            self._drain()
+
+    async def _send_in_turn(self, message: Message) -> None:
+        if not self._free:
+            sent = asyncio.get_running_loop().create_future()
+            self._outbox_to_fill().put(message, sent)
+            await sent
+            return
+        self._free = False
         try:
             await self._send(message)
         except Exception as error:  # noqa: BLE001 - each server has its own for a client that left
             self._lost(error)
         finally:
-            self._done += 1
+            self._moved = True
+            if self._outbox and self.accepted:
+                self._drain()
+            else:
+                self._free = True
+
+    def _push_later(self, message: Message) -> None:
+        if self.ended is not None:
+            return
+        outbox = self._outbox_to_fill()
+        if outbox.has_room(message):
+            outbox.put(message)
+        else:
+            self.overload()
+
+    def _outbox_to_fill(self) -> Outbox:
+        if self._outbox is None:
+            self._outbox = Outbox(self._limits)
+        return self._outbox
+
+    def _drain(self, begun: Awaitable[Any] | None = None) -> None:
+        """Send what waits in a task, after what the server is taking."""
+        self._free = False
+        self._drainer = asyncio.create_task(self._send_waiting(begun))
+
+    async def _send_waiting(self, begun: Awaitable[Any] | None) -> None:
+        sent = None
+        try:
+            if begun is not None:
+                await begun
+                self._moved = True
+            while self._outbox:
+                message, sent = self._outbox.pop()
+                await self._send(message)
+                self._moved = True
+                release(sent)
+            self._free = True
+        except Exception as error:  # noqa: BLE001 - as in `_send_in_turn`
+            self._lost(error)
+        finally:
+            release(sent)
+            self._drainer = None
 
     def _lost(self, error: Exception) -> None:
         logger.debug("The server's send() raised: the client is gone", exc_info=error)
+        self._drainer = None  # if it is what found out
+        self._free = True
         self.end(1006)
 
     def _require_frame(self, message: Message) -> None:

@@ -1,0 +1,149 @@
+"""What one connection has of the channel layer: its groups, and a channel of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from channels.layers import get_channel_layer
+
+from aaah_core import events
+from aaah_core.errors import ConfigurationError
+from aaah_core.groups import group_name
+from aaah_core.hub import Hub, hub, listen
+
+if TYPE_CHECKING:
+    from aaah_core.connection import Connection
+    from aaah_core.consumers import AsyncAPIConsumer
+
+__all__ = ["Membership", "hub_of", "own_groups"]
+
+
+class LayerView:
+    """The channel layer as a consumer has it: its own channel joins groups through the hub."""
+
+    __slots__ = ("_layer", "_own")
+
+    def __init__(self, layer: Any, own: Membership) -> None:
+        self._layer = layer
+        self._own = own
+
+    async def group_add(self, group: str, channel: str) -> None:
+        """Let a channel join a group."""
+        if channel == self._own.known_name:
+            await self._own.join(group)
+        else:
+            await self._layer.group_add(group, channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        """Let a channel leave a group."""
+        if channel == self._own.known_name and group in self._own.groups:
+            await self._own.leave(group)
+        else:
+            await self._layer.group_discard(group, channel)
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._layer, attribute)
+
+
+class Membership:
+    """The groups of one connection, and its own channel; made when something first needs it.
+
+    The channel is listened to from the first time that somebody reads its name.
+
+    Args:
+        connection: Whose it is.
+        name: The name of its channel, where it has one already.
+    """
+
+    __slots__ = ("_connection", "_task", "_wanted", "groups", "known_name", "view")
+
+    def __init__(self, connection: Connection, name: str | None = None) -> None:
+        self._connection = connection
+        self._wanted = False
+        #: The groups to leave at the end.
+        self.groups: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+        #: The name, where asking for it is not meant to start anything.
+        self.known_name = name
+        hub = connection.hub
+        #: The layer, as the consumer has it; None where none is set.
+        self.view: Any = LayerView(hub.layer, self) if hub is not None else None
+
+    @property
+    def name(self) -> str:
+        """The name, for `group_add` and for `channel_layer.send`.
+
+        Raises:
+            ConfigurationError: There is no channel layer.
+        """
+        if self.known_name is None:
+            self.known_name = self._hub.name()
+        if not self._wanted:
+            self._wanted = True
+            # A sync action asks from a worker thread; and no call's context is an event's.
+            connection = self._connection
+            connection.loop.call_soon_threadsafe(self._listen, context=connection.context)
+        return self.known_name
+
+    async def join(self, group: str) -> None:
+        """Join a group; a connection that ends joins none.
+
+        Raises:
+            ConfigurationError: There is no channel layer.
+        """
+        if self._connection.hears:
+            self.groups.add(group)
+            await self._hub.join(group, self._connection)
+
+    async def leave(self, group: str) -> None:
+        """Leave a group."""
+        self.groups.discard(group)
+        await self._hub.leave(group, self._connection)
+
+    async def stop(self) -> None:
+        """Stop listening to its own channel."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def leave_all(self) -> None:
+        """Leave the groups that are left, each whatever becomes of the others."""
+        async with AsyncExitStack() as steps:
+            for group in list(self.groups):
+                steps.push_async_callback(self.leave, group)
+
+    @property
+    def _hub(self) -> Hub:
+        if self._connection.hub is None:
+            consumer = type(self._connection.consumer).__qualname__
+            raise ConfigurationError(f"{consumer} uses groups: set CHANNEL_LAYERS.")
+        return self._connection.hub
+
+    def _listen(self) -> None:
+        if (
+            not self._connection.hears or self._task is not None
+        ):  # two threads may have asked at once
+            return
+        audience = {self._connection: None}
+        layer, name = self._hub.layer, cast(str, self.known_name)
+        self._task = asyncio.create_task(listen(layer, name, partial(events.deliver, [audience])))
+
+
+def own_groups(consumer: AsyncAPIConsumer) -> Iterator[str]:
+    """Return the groups that every connection of a consumer joins, by its attributes."""
+    yield from consumer.groups
+    lookups = consumer.group_send_lookup_kwargs or ()
+    captured = consumer.scope.get("url_route", {}).get("kwargs", {})
+    for lookup in (lookups,) if isinstance(lookups, str) else lookups:
+        if lookup in captured:
+            yield group_name(lookup, captured[lookup])
+
+
+def hub_of(consumer: AsyncAPIConsumer) -> Hub | None:
+    """Return the hub of a consumer's channel layer; None where no layer is set."""
+    layer = get_channel_layer(consumer.channel_layer_alias)
+    return None if layer is None else hub(layer)
