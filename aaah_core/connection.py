@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import random
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
@@ -36,6 +37,9 @@ logger = logging.getLogger("aaah")
 
 #: Seconds that each step of a clean-up may take.
 CLEANUP = 5.0
+
+# A worker thread may ask at the same time as the event loop; few ask, and each once.
+_MAKING = threading.Lock()
 
 
 class Connection:
@@ -185,7 +189,9 @@ class Connection:
     def membership(self) -> Membership:
         """Its groups, and its own channel."""
         if self._membership is None:
-            self._membership = Membership(self)
+            with _MAKING:
+                if self._membership is None:
+                    self._membership = Membership(self)
         return self._membership
 
     async def enter_contexts(self) -> None:

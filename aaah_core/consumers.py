@@ -141,7 +141,8 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     def event_method(self, name: str) -> Callable[[Any], Awaitable[None]] | None:
         """Return the method for events of a type, as Channels names it: dots as underscores.
 
-        It is one that a child wrote for events: neither an action nor a method of ours.
+        It is one that a child wrote for events: neither an action nor a method of ours. Whether
+        there is one is asked once for all connections of a class.
         """
         attribute = name.replace(".", "_")
         if attribute.startswith("_") or hasattr(AsyncAPIConsumer, attribute):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
@@ -23,7 +22,7 @@ __all__ = ["Hub", "hub", "listen"]
 
 logger = logging.getLogger("aaah")
 
-#: Seconds that a group may take to be left again that could not be joined.
+#: Seconds that the layer may take to let a channel leave a group.
 CLEANUP = 5.0
 
 #: Connections of one plan and codec: what is the same for all is worked out once for them.
@@ -31,16 +30,18 @@ Audience: TypeAlias = dict["Connection", None]
 
 
 class Group:
-    """A group with members here. Whoever joins or leaves holds its lock."""
+    """A group with members here, or that somebody joins."""
 
-    __slots__ = ("audiences", "channel", "lock", "task", "users")
+    __slots__ = ("audiences", "channel", "joining", "opening", "task")
 
     def __init__(self) -> None:
         self.audiences: dict[tuple[int, int], Audience] = {}
-        self.lock = asyncio.Lock()
-        #: Who joins or leaves, or waits to.
-        self.users = 0
-        self.channel: str | None = None
+        #: How many are about to be members.
+        self.joining = 0
+        #: Held by the one that joins the group for all.
+        self.opening = asyncio.Lock()
+        self.channel = ""
+        #: What listens; None before the group was joined.
         self.task: asyncio.Task[None] | None = None
 
     def add(self, member: Connection) -> None:
@@ -66,63 +67,78 @@ class Hub:
     def __init__(self, layer: Any) -> None:
         self.layer = layer
         self._groups: dict[str, Group] = {}
+        # A loop holds its tasks weakly.
+        self._tasks: set[asyncio.Task[None]] = set()
         # Whether a name has to be asked for early; None until the first is.
         self._names_wait: bool | None = None
 
     async def join(self, name: str, member: Connection) -> None:
-        """Let a connection join a group; if the layer fails, nobody has joined."""
-        async with self._group(name) as group:
-            if group.task is None:
-                await self._open(name, group)
+        """Let a connection join a group; if the layer fails, it has not joined."""
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = Group()
+        group.joining += 1
+        try:
+            async with group.opening:
+                if group.task is None:
+                    await self._open(name, group)
             group.add(member)
+        finally:
+            group.joining -= 1
+            self._close_if_unused(name, group)
 
     async def leave(self, name: str, member: Connection) -> None:
         """Let a connection leave a group; it has left whatever the layer does."""
-        if name not in self._groups:
-            return
-        self._groups[name].discard(member)  # at once
-        async with self._group(name) as group:
-            group.discard(member)  # also if it was joining
-            if group.task is not None and not group.audiences:
-                await self._close(name, group)
-
-    @asynccontextmanager
-    async def _group(self, name: str) -> AsyncIterator[Group]:
-        group = self._groups.setdefault(name, Group())
-        group.users += 1
-        try:
-            async with group.lock:
-                yield group
-        finally:
-            group.users -= 1
-            if not group.users and group.task is None:
-                del self._groups[name]
+        group = self._groups.get(name)
+        if group is not None:
+            group.discard(member)
+            closing = self._close_if_unused(name, group)
+            if closing is not None:
+                await asyncio.shield(closing)
 
     async def _open(self, name: str, group: Group) -> None:
-        channel = await self.layer.new_channel()
+        group.channel = await self.layer.new_channel()
         try:
-            await self.layer.group_add(name, channel)
+            await self.layer.group_add(name, group.channel)
         except BaseException:
             # It may have been added before it failed, or we were cancelled.
-            with suppress(Exception):
-                async with asyncio.timeout(CLEANUP):
-                    await self.layer.group_discard(name, channel)
+            self._start(self._discard(name, group))
             raise
-        group.channel = channel
 
         def deliver(message: Any) -> None:
             events.deliver(group.audiences.values(), message)
 
-        group.task = asyncio.create_task(listen(self.layer, channel, deliver), context=Context())
+        listening = listen(self.layer, group.channel, deliver)
+        # What listens for all belongs to nobody's context.
+        group.task = asyncio.create_task(listening, context=Context())
 
-    async def _close(self, name: str, group: Group) -> None:
-        task, group.task = group.task, None
+    def _close_if_unused(self, name: str, group: Group) -> asyncio.Task[None] | None:
+        if group.joining or group.audiences or self._groups.get(name) is not group:
+            return None
+        # Whoever joins from now on gets a channel of its own, and waits for nothing of this one.
+        del self._groups[name]
+        return self._start(self._discard(name, group)) if group.task is not None else None
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do work to its end, also if who wants it is cancelled."""
+        task = asyncio.create_task(work, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("The channel layer could not take a channel from a group: %r", error)
+
+    async def _discard(self, name: str, group: Group) -> None:
         try:
-            await self.layer.group_discard(name, group.channel)
+            async with asyncio.timeout(CLEANUP):
+                await self.layer.group_discard(name, group.channel)
         finally:
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+            if group.task is not None:
+                group.task.cancel()
+                await asyncio.wait([group.task])
 
     async def early_name(self) -> str | None:
         """Return the name of a new channel if the layer has to wait to make one, else None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
 
 __all__ = ["Membership", "hub_of", "own_groups"]
+
+
+# Two threads may read a name at the same time.
+_NAMING = threading.Lock()
 
 
 class LayerView:
@@ -80,8 +85,9 @@ class Membership:
         Raises:
             ConfigurationError: There is no channel layer.
         """
-        if self.known_name is None:
-            self.known_name = self._hub.name()
+        with _NAMING:
+            if self.known_name is None:
+                self.known_name = self._hub.name()
         if not self._wanted:
             self._wanted = True
             # A sync action asks from a worker thread; and no call's context is an event's.
@@ -98,6 +104,8 @@ class Membership:
         if self._connection.hears:
             self.groups.add(group)
             await self._hub.join(group, self._connection)
+        if not self._connection.hears:  # it may have ended meanwhile, below a worker thread
+            await self.leave(group)
 
     async def leave(self, group: str) -> None:
         """Leave a group."""
