@@ -10,6 +10,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec.msgpack import decode
+
 from aaah_core.dispatch import FAILURES
 from aaah_core.messages import Call, Event
 from aaah_core.moments import granted
@@ -122,7 +124,10 @@ def _give(
 
 
 def _event(message: dict[str, Any]) -> Event:
-    return Event(**{name: value for name, value in message.items() if name in _FIELDS})
+    event = Event(**{name: value for name, value in message.items() if name in _FIELDS})
+    if type(event.data) is bytes:  # as `apublish` sends it
+        event.data = decode(event.data)
+    return event
 
 
 def _frame(
@@ -167,7 +172,7 @@ async def _act(connection: Connection, delivery: Delivery) -> None:
             transport.push(delivery.frame)
             return
         # Each has its own, as from the layer: what one changes is nobody else's.
-        given: Any = deepcopy(delivery.message if event is None else event)
+        given: Any = deepcopy(delivery.message) if event is None else _event(delivery.message)
         name = given["type"] if event is None else event.name
         method = connection.consumer.event_method(name)
         if method is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from msgspec.msgpack import encode
 
 from aaah_core import events
 from aaah_core.errors import ConfigurationError
@@ -46,7 +47,8 @@ async def apublish(
     if layer is None:
         raise ConfigurationError("Events need a channel layer: set CHANNEL_LAYERS.")
     message = {"type": events.TYPE, "group": group, "name": name, "status": status}
-    message |= {"data": to_plain(data), **(_source(call) if call is not None else {})}
+    # As bytes: a layer in memory copies what it carries level by level.
+    message |= {"data": encode(to_plain(data)), **(_source(call) if call is not None else {})}
     await layer.group_send(group, message)
 
 

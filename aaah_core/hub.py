@@ -97,18 +97,19 @@ class Hub:
                 await asyncio.shield(closing)
 
     async def _open(self, name: str, group: Group) -> None:
-        group.channel = await self.layer.new_channel()
+        channel = await self.layer.new_channel()
         try:
-            await self.layer.group_add(name, group.channel)
+            await self.layer.group_add(name, channel)
         except BaseException:
             # It may have been added before it failed, or we were cancelled.
-            self._start(self._discard(name, group))
+            self._start(self._discard(name, channel))
             raise
 
         def deliver(message: Any) -> None:
             events.deliver(group.audiences.values(), message)
 
-        listening = listen(self.layer, group.channel, deliver)
+        group.channel = channel
+        listening = listen(self.layer, channel, deliver)
         # What listens for all belongs to nobody's context.
         group.task = asyncio.create_task(listening, context=Context())
 
@@ -117,7 +118,9 @@ class Hub:
             return None
         # Whoever joins from now on gets a channel of its own, and waits for nothing of this one.
         del self._groups[name]
-        return self._start(self._discard(name, group)) if group.task is not None else None
+        if group.task is None:
+            return None
+        return self._start(self._stop(name, group.channel, group.task))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do work to its end, also if who wants it is cancelled."""
@@ -131,14 +134,16 @@ class Hub:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.warning("The channel layer could not take a channel from a group: %r", error)
 
-    async def _discard(self, name: str, group: Group) -> None:
+    async def _stop(self, name: str, channel: str, listening: asyncio.Task[None]) -> None:
         try:
-            async with asyncio.timeout(CLEANUP):
-                await self.layer.group_discard(name, group.channel)
+            await self._discard(name, channel)
         finally:
-            if group.task is not None:
-                group.task.cancel()
-                await asyncio.wait([group.task])
+            listening.cancel()
+            await asyncio.wait([listening])
+
+    async def _discard(self, name: str, channel: str) -> None:
+        async with asyncio.timeout(CLEANUP):
+            await self.layer.group_discard(name, channel)
 
     async def early_name(self) -> str | None:
         """Return the name of a new channel if the layer has to wait to make one, else None."""

@@ -104,7 +104,7 @@ class Membership:
         if self._connection.hears:
             self.groups.add(group)
             await self._hub.join(group, self._connection)
-        if not self._connection.hears:  # it may have ended meanwhile, below a worker thread
+        if not self._connection.hears:  # a task that somebody detached joins too late
             await self.leave(group)
 
     async def leave(self, group: str) -> None:

@@ -425,6 +425,38 @@ async def test_a_layer_that_cannot_take_a_group_back_is_logged(layer, monkeypatc
 # Layers that wait to make a name, and loops that end.
 
 
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_group_that_a_detached_task_joins_after_the_end_is_left_again(
+    layer, monkeypatch, begun
+):
+    adding, go_on, joins = asyncio.Event(), asyncio.Event(), []
+    group_add = layer.group_add
+
+    async def slow_add(group, channel):
+        adding.set()
+        await go_on.wait()
+        await group_add(group, channel)
+
+    async def join_later(self):
+        if not begun:
+            await go_on.wait()
+        await self.channel_layer.group_add("club", self.channel_name)
+
+    @action
+    async def detach(self):
+        joins.append(asyncio.create_task(join_later(self)))
+
+    monkeypatch.setattr(layer, "group_add", slow_add)
+    async with connect(consumer(detach).as_asgi()) as client:
+        await client.call("detach")
+        if begun:
+            await adding.wait()
+    go_on.set()
+    await joins[0]
+    assert adding.is_set() is begun
+    assert not layer.groups
+
+
 async def test_a_layer_that_waits_to_make_names_gives_each_connection_one_early(layer, monkeypatch):
     names, new_channel = [], layer.new_channel
 

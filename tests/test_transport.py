@@ -117,6 +117,7 @@ async def test_a_client_that_lags_behind_the_bounds_is_closed_after_what_is_in_f
     await transport.flush()
     assert server.taken == [frames[0], 4429]
     transport.push("x")
+    transport.overload()
     await transport.send_frame("x")
     assert server.taken == [frames[0], 4429]
 
