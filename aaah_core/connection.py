@@ -264,7 +264,7 @@ class Connection:
             await self._step("disconnect", self.consumer.disconnect(code))
         if self._membership is not None:
             await self._step("leave its groups", self._membership.leave_all())
-        await self._step("send what it closed with", self.transport.flush())
+        await self.transport.flush()
         if connected:
             await self._step("close old database connections", close_old_async_connections())
 

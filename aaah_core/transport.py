@@ -17,6 +17,9 @@ __all__ = ["Transport"]
 
 logger = logging.getLogger("aaah")
 
+#: Seconds that a client may take to read that its connection is closed.
+GOODBYE = 5.0
+
 _DONE = object()
 
 
@@ -208,16 +211,14 @@ class Transport:
             asyncio.get_running_loop().call_soon(self._on_end)
 
     async def flush(self) -> None:
-        """Wait until what we closed with was sent; drop what waits where nobody closed."""
-        if self._drainer is None:
+        """Wait until our close was sent, for a time; drop what waits where nobody closed."""
+        drainer = self._drainer
+        if drainer is None:
             return
-        if self.ended is None:
-            self._drainer.cancel()
-        try:
-            await asyncio.wait([self._drainer])
-        finally:
-            if self._drainer is not None:
-                self._drainer.cancel()
+        if self.ended is not None:
+            await asyncio.wait([drainer], timeout=GOODBYE)
+        drainer.cancel()
+        await asyncio.wait([drainer], timeout=GOODBYE)
 
     def stuck_for(self, now: float) -> float:
         """Return for how many seconds the server has not taken what we send, as of the last look.
