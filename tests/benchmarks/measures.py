@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.exchange import exchange
+from tests.benchmarks.fanout import Hall
 from tests.benchmarks.load import load
 from tests.benchmarks.memory import idle
 from tests.benchmarks.scene import Scene
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.worker import Bench
 
 __all__ = [
+    "delivered",
     "exchanges",
     "fill",
     "loaded",
@@ -152,6 +154,11 @@ def repeated(bench: Bench, scene: str, seconds: float) -> float:
 def memory(bench: Bench, scene: str, connections: int) -> float:
     """Return the bytes of an idle connection."""
     return bench.runner.run(idle(bench.scene(scene), bench.user, connections))
+
+
+def delivered(bench: Bench, scene: str, seconds: float, members: int) -> tuple[float, float]:
+    """Return the seconds of one delivery of an event to a group, and those of CPU time."""
+    return bench.runner.run(Hall(bench.scene(scene), bench.user, members).measure(seconds))
 
 
 def served(bench: Bench, scene: str) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["PK", "TEXT", "Scene", "User", "request"]
+__all__ = ["PK", "ROWS", "TEXT", "Scene", "User", "request"]
 
 #: What an echo says: with what stands around it, a request has 110 bytes and a reply 150.
 TEXT = "x" * 60
 #: The row that is retrieved, and what child routes capture.
 PK = 50
+#: What an event carries: 2 kB.
+ROWS = [{"id": number, "title": TEXT, "price": number * 1.5} for number in range(20)]
 
 
 class User:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.cases import database, echo, growth, sockets
+from tests.benchmarks.cases import database, echo, groups, growth, sockets
 
 __all__ = ["CASES"]
 
-CASES = {case.name: case for module in (echo, sockets, database, growth) for case in module.CASES}
+CASES = {
+    case.name: case for module in (echo, sockets, groups, database, growth) for case in module.CASES
+}

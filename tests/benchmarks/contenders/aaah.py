@@ -15,7 +15,7 @@ from tests.benchmarks.contenders.routed import (
     routes_1,
     routes_1000,
 )
-from tests.benchmarks.scene import PK, Scene, request
+from tests.benchmarks.scene import PK, ROWS, Scene, request
 
 __all__ = [
     "WORKERS",
@@ -34,6 +34,7 @@ __all__ = [
     "setup",
     "slow",
     "sync",
+    "told",
     "waiting",
 ]
 
@@ -84,6 +85,21 @@ def slow() -> Scene:
             time.sleep(1)
 
     return Scene(Consumer.as_asgi(), request())
+
+
+def told() -> Scene:
+    """Tell everybody in a group."""
+    from aaah_async_action.decorators import async_action
+    from aaah_core import AsyncAPIConsumer, apublish
+
+    class Consumer(AsyncAPIConsumer):
+        groups = ["hall"]
+
+        @async_action(mode="none")
+        async def tell(self) -> None:
+            await apublish("hall", "news", ROWS)
+
+    return Scene(Consumer.as_asgi(), request("tell"))
 
 
 def waiting() -> Scene:

@@ -7,9 +7,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.benchmarks import project
-from tests.benchmarks.scene import PK, Scene, request
+from tests.benchmarks.scene import PK, ROWS, Scene, request
 
-__all__ = ["WORKERS", "child", "echo", "listed", "retrieve", "setup", "slow", "sync", "waiting"]
+__all__ = [
+    "WORKERS",
+    "child",
+    "echo",
+    "listed",
+    "retrieve",
+    "setup",
+    "slow",
+    "sync",
+    "told",
+    "waiting",
+]
 
 #: Threads for sync code: Channels' own one.
 WORKERS = 1
@@ -71,6 +82,22 @@ def sync() -> Scene:
 def slow() -> Scene:
     """Sleep a second, in sync code."""
     return _synchronous(lambda call: time.sleep(1), request())
+
+
+def told() -> Scene:
+    """Tell everybody in a group."""
+    from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+    class Consumer(AsyncJsonWebsocketConsumer):
+        groups = ["hall"]
+
+        async def receive_json(self, content: Any, **kwargs: Any) -> None:
+            await self.channel_layer.group_send("hall", {"type": "news", "data": ROWS})
+
+        async def news(self, event: Any) -> None:
+            await self.send_json({"event": "news", "data": event["data"], "status": 200})
+
+    return Scene(Consumer.as_asgi(), request("tell"))
 
 
 def waiting() -> Scene:
