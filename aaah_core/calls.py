@@ -79,7 +79,7 @@ class Calls:
                     self._left(message)
                 elif not transport.fits(message):
                     await transport.close(CloseCode.TOO_LARGE)
-                elif transport.ended is not None or not transport.accepted:
+                elif not transport.open:
                     pass  # it was on its way when we closed, or came before accept: it runs nothing
                 elif inline:
                     await self._take(message, self._main)

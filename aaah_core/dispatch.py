@@ -57,13 +57,15 @@ def read(plan: ConsumerPlan, codec: Codec, frame: str | bytes) -> Call | list[Ca
 
 async def respond(plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Call | Exception) -> Any:
     """Run one request and return the payload of its reply; None where there is none to send."""
-    call = request if isinstance(request, Call) else getattr(request, "call", None)
-    call = call or Call(None, None)
+    if isinstance(request, Call):
+        call = request
+    else:
+        call = getattr(request, "call", None) or Call(None, None)
     call.scope = consumer._scope
     call.consumer = call.handler = consumer
     current_call.set(call)
     try:
-        if isinstance(request, Exception):
+        if not isinstance(request, Call):
             raise request
         if len(call.params) > plan.limits.parameters:
             raise TooLarge("There are too many parameters.")

@@ -40,13 +40,13 @@ class Transport:
         "_limits",
         "_moved",
         "_on_end",
-        "_open",
         "_outbox",
         "_send",
         "_stuck_since",
         "accepted",
         "ended",
         "next",
+        "open",
     )
 
     def __init__(
@@ -63,8 +63,8 @@ class Transport:
         self._limits = limits
         self._frame_bytes = limits.frame_bytes
         self._on_end = on_end
-        # Whether frames may go out: after accept, before the end.
-        self._open = False
+        #: Whether frames may go out, and calls may run: after accept, before the end.
+        self.open = False
         # Whether the server takes nothing now, and nothing waits for it. It is given one message at
         # a time: one that suspends in there may be overtaken by the next.
         self._free = True
@@ -137,7 +137,7 @@ class Transport:
         elif message["type"] == "websocket.accept":
             if self.accepted:
                 raise RuntimeError("The connection has been accepted already.")
-            self.accepted = self._open = True
+            self.accepted = self.open = True
         elif message["type"] == "websocket.close":
             self._end_with(_code(message.get("code", 1000)))
         await self._send_in_turn(message)
@@ -145,7 +145,7 @@ class Transport:
     async def send_frame(self, frame: str | bytes) -> None:
         """Send what a codec encoded, as `send` does."""
         key = "text" if isinstance(frame, str) else "bytes"
-        if not (self._open and self._free):
+        if not (self.open and self._free):
             await self.send({"type": "websocket.send", key: frame})
             return
         self._free = False
@@ -166,7 +166,7 @@ class Transport:
         What comes before accept waits for it.
         """
         key = "text" if isinstance(frame, str) else "bytes"
-        if not (self._open and self._free):
+        if not (self.open and self._free):
             self._push_later({"type": "websocket.send", key: frame})
             return
         self._free = False
@@ -237,7 +237,7 @@ class Transport:
 
     def _end_with(self, code: int) -> None:
         self.ended = code
-        self._open = False
+        self.open = False
         if not self.accepted and self._outbox is not None:
             self._outbox.clear()
 
