@@ -72,7 +72,7 @@ def serving(
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), **environment},
+            env=_environment(folder) | environment,
             stdout=out,
             stderr=subprocess.STDOUT,
             pass_fds=[listener.fileno()],
@@ -86,3 +86,9 @@ def serving(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(15)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    # pytest-django has set the settings of the tests for all children.
+    known = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    return {**known, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}

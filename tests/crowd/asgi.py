@@ -10,7 +10,7 @@ import django
 from django.apps import apps
 
 if not apps.ready:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaah_core.testing.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.crowd.settings")
     django.setup()
 
 from channels.generic.websocket import AsyncWebsocketConsumer
