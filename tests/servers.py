@@ -79,6 +79,9 @@ def serving(
         )
         try:
             yield Server(listener.getsockname()[1], process, log)
+        except BaseException as error:
+            error.add_note(f"{name} wrote: {log.read_text()[-5_000:]}")
+            raise
         finally:
             process.terminate()
             try:
