@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from contextlib import AsyncExitStack
 
 import pytest
 
-from plugins.crud.tests.conftest import NotStarted, running
-from tests.crowd.client import Rude, call, let_go, open_socket
+from tests.benchmarks.environments import Missing
+from tests.benchmarks.postgres import postgres as running
+from tests.crowd.client import HOLDINGS, Rude, call, let_go, open_socket
 from tests.crowd.load import senders
 from tests.servers import serving
 
@@ -23,8 +25,8 @@ def postgres():
     try:
         with running() as database:
             yield database
-    except NotStarted as error:
-        pytest.skip(f"no PostgreSQL: {error}")
+    except Missing as error:
+        pytest.skip(str(error))
 
 
 def served(folder, database=None):
@@ -51,23 +53,35 @@ async def test_under_load_each_message_has_one_reply(tmp_path):
     assert echoed.surplus == found.surplus == 0
 
 
+async def capacity(server, path):
+    """Return how many messages a second 500 connections get answered, each waiting for its own."""
+    async with senders(server, 500, ECHO, path, reading=False) as eager:
+        return await eager.flat_out(5)
+
+
 @pytest.mark.programme
 async def test_500_connections_at_half_capacity_lose_no_reply_and_are_as_quick_as_raw_ones(
     tmp_path, postgres, record_property
 ):
     with served(tmp_path, postgres) as server:
-        async with senders(server, 50, ECHO, reading=False) as eager:
-            capacity = await eager.flat_out(5)
-        rate = capacity / 2
-        raw, _ = await steady(server, "raw/", 500, rate, seconds=20, rows=200)
-        ours, rows = await steady(server, "", 500, rate, seconds=60, rows=200)
+        ours, raw = await capacity(server, ""), await capacity(server, "raw/")
+        # At what half of ours is, a raw consumer would not keep up: they are compared at half of
+        # the smaller, and ours is held to its own.
+        rate = min(ours, raw) / 2
+        slow, _ = await steady(server, "raw/", 500, rate, seconds=15, rows=200)
+        quick, _ = await steady(server, "", 500, rate, seconds=15, rows=200)
+        echoed, rows = await steady(server, "", 500, ours / 2, seconds=60, rows=200)
         log = server.log.read_text()
-    record_property("capacity", f"{capacity:.0f} messages/s")
-    record_property("answered", f"{len(ours.spent)} echoes, {len(rows.spent)} rows; 0 lost")
-    record_property("p99", f"{ours.worst_of_hundred():.1f} ms, raw {raw.worst_of_hundred():.1f} ms")
-    assert ours.surplus == rows.surplus == 0
+    record_property("capacity", f"{ours:.0f} messages/s, raw {raw:.0f}")
+    record_property("answered at half of it", f"{len(echoed.spent)} echoes, {len(rows.spent)} rows")
+    record_property("p99 there", f"{echoed.worst_of_hundred():.1f} ms")
+    record_property(
+        f"p99 at {rate:.0f} messages/s",
+        f"{quick.worst_of_hundred():.1f} ms, raw {slow.worst_of_hundred():.1f} ms",
+    )
+    assert echoed.surplus == rows.surplus == 0
     assert len(rows.spent) >= 200 * 60 * 0.95
-    assert ours.worst_of_hundred() <= 3 * raw.worst_of_hundred()
+    assert quick.worst_of_hundred() <= 3 * slow.worst_of_hundred()
     assert "Traceback" not in log, log
 
 
@@ -115,15 +129,15 @@ async def churn(server, rate, seconds, seed):
 
 async def warm(server):
     """Let the server make all of its threads, and each of them its database connection."""
-    for action, parameters in (("sleep", {"seconds": 0.3}), ("row", {})):
-        async with senders(server, 16, {"action": action, **parameters}) as some:
-            await some.steadily(1_000, 0.02)
-            await some.all_answered()
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(open_socket(server)) for _ in range(16)]
+        for action, parameters in (("sleep", {"seconds": 0.5}), ("row", {})):
+            await asyncio.gather(*(call(client, action, **parameters) for client in clients))
 
 
 async def idle(server):
     """Return what the server holds when nobody but who asks is there: its task, and the layer's."""
-    return await let_go(server, {"tasks": 3, "members": 1, "channels": 1}, 10)
+    return await let_go(server, {"tasks": 3, "members": 1}, 10)
 
 
 async def test_nothing_is_left_of_clients_that_come_and_go(tmp_path):
@@ -132,7 +146,7 @@ async def test_nothing_is_left_of_clients_that_come_and_go(tmp_path):
         before = await idle(server)
         await churn(server, rate=20, seconds=2, seed=1)
         after = await let_go(server, before, 6)
-        assert abs(after["descriptors"] - before["descriptors"]) <= 2
+        assert after["descriptors"] <= before["descriptors"] + 2
         assert after["threads"] <= 20
         assert "Traceback" not in server.log.read_text()
 
@@ -158,7 +172,9 @@ async def test_after_4800_clients_in_four_minutes_the_server_holds_what_it_held_
         await churn(server, rate=20, seconds=20, seed=1)
         before, backends_before = await idle(server), backends(postgres)
         count = await churn(server, rate=20, seconds=240, seed=2)
-        after, backends_after = await let_go(server, before, 10), backends(postgres)
+        # The layer drops what it holds for those who left when that is a minute old.
+        after = await let_go(server, {**before, "channels": 1}, 90, (*HOLDINGS, "channels"))
+        backends_after = backends(postgres)
         log = server.log.read_text()
     grown = (after["memory"] - before["memory"]) / 2**20
     record_property("clients", count)
@@ -166,7 +182,7 @@ async def test_after_4800_clients_in_four_minutes_the_server_holds_what_it_held_
         record_property(each, f"{before[each]} before, {after[each]} after")
     record_property("database backends", f"{backends_before} before, {backends_after} after")
     record_property("memory", f"{grown:+.1f} MB")
-    assert abs(after["descriptors"] - before["descriptors"]) <= 2
+    assert after["descriptors"] <= before["descriptors"] + 2
     assert after["threads"] <= before["threads"]
     assert backends_after <= backends_before
     assert grown < 5

@@ -11,8 +11,8 @@ from websockets.asyncio.client import connect
 
 from tests.hostile.protocol import HANDSHAKE, frame
 
-#: What a server holds of a client that left: none of it may stay.
-RESIDUE = ("tasks", "members", "channels")
+#: What a server holds of a client that is there: when it has left, none of it may stay.
+HOLDINGS = ("tasks", "members")
 
 
 def open_socket(server, path="", **options):
@@ -34,12 +34,12 @@ async def held(server):
         return (await call(ws, "state"))["data"]
 
 
-async def let_go(server, before, seconds):
-    """Return what the server holds once nothing is left of those who came after `before`."""
+async def let_go(server, before, seconds, what=HOLDINGS):
+    """Return what the server holds once it holds no more of `what` than `before`."""
     async with asyncio.timeout(seconds):
         while True:
             found = await held(server)
-            if all(found[each] <= before[each] for each in RESIDUE):
+            if all(found[each] <= before[each] for each in what):
                 return found
             await asyncio.sleep(0.1)
 
