@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from django.core import exceptions
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 
 from aaah_core.errors import NotFound, PermissionDenied, RequestError
 from aaah_core.interfaces import ExceptionHandler
-from aaah_core.messages import Reply
+from aaah_core.messages import Call, Reply
+from aaah_core.replies import bug
 
 __all__ = ["DJANGO_REPLIES"]
+
+logger = logging.getLogger("aaah")
+
+#: PostgreSQL's SQLSTATE where the server, and not the statement, is at fault: the connection, too
+#: few resources (connections among them), a server that stops or starts.
+_UNAVAILABLE = ("08", "53", "57P")
+
+
+def _database(call: Call, error: Exception) -> Reply:
+    if not _is_unavailable(error.__cause__):
+        return bug(call, error)
+    handler = type(call.handler).__qualname__
+    logger.error(
+        "No database in action %.100r of %s: answered 503", call.action, handler, exc_info=error
+    )
+    detail = "The database is not available; the outcome of the action is unknown."
+    refusal = RequestError(detail, code="database_unavailable")
+    return Reply(status=503, errors=refusal.errors)
+
+
+def _is_unavailable(cause: BaseException | None) -> bool:
+    """Return whether psycopg (`sqlstate`) or psycopg2 (`pgcode`) found no server that answers."""
+    for name in ("sqlstate", "pgcode"):
+        if hasattr(cause, name):
+            state = getattr(cause, name)
+            return state is None or state.startswith(_UNAVAILABLE)
+    return False
+
 
 #: By exception class, as `aaah_exception_handlers` returns them.
 DJANGO_REPLIES: dict[type[Exception], ExceptionHandler] = {
@@ -26,6 +57,8 @@ DJANGO_REPLIES: dict[type[Exception], ExceptionHandler] = {
     exceptions.ValidationError: lambda call, error: Reply(
         status=400, errors=list(_validation_errors(error))
     ),
+    OperationalError: _database,
+    InterfaceError: _database,
 }
 
 

@@ -22,6 +22,26 @@ from aaah_core.testing import registry
 _numbers = itertools.count(1)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print what the programme reached: a test's name, what it recorded, how long it took."""
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if "programme" in report.keywords and report.when == "call"
+    ]
+    if not reports:
+        return
+    terminalreporter.section("the programme")
+    for report in reports:
+        name = report.nodeid.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+        terminalreporter.write_line(f"{report.outcome:6} {report.duration:6.1f} s  {name}")
+        for what, value in report.user_properties:
+            terminalreporter.write_line(f"{'':17}{what}: {value}")
+    spent = sum(report.duration for report in reports)
+    terminalreporter.write_line(f"{len(reports)} tests in {spent:.0f} s")
+
+
 def plugin(**hooks):
     """Return a plugin object with these hooks: functions of the hooks' arguments."""
     module = ModuleType(f"plugin_{next(_numbers)}")

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import pytest
 from django.core import exceptions as django_exceptions
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.test import override_settings
 from django.urls import path, re_path
@@ -248,6 +248,33 @@ async def test_a_database_error_lets_the_connections_of_the_async_orm_heal(monke
 
 
 # From frame to handler.
+
+
+class DriverError(Exception):
+    """What a driver of PostgreSQL raises."""
+
+    def __init__(self, name, state):
+        super().__init__("host=10.1.2.3 user=me")
+        setattr(self, name, state)
+
+
+@pytest.mark.parametrize("driver", ["sqlstate", "pgcode"])
+@pytest.mark.parametrize("error_class", [OperationalError, InterfaceError])
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [(None, 503), ("08006", 503), ("53300", 503), ("57P01", 503), ("57014", 500), ("40P01", 500)],
+)
+async def test_a_database_that_does_not_answer_is_a_503_and_a_query_that_fails_a_bug(
+    driver, error_class, state, status, caplog
+):
+    error = error_class("host=10.1.2.3 user=me")
+    error.__cause__ = DriverError(driver, state)
+    reply = await asked(consumer(hello, raising(error)))
+    assert reply["status"] == status
+    assert "10.1.2.3" not in str(reply)
+    assert "10.1.2.3" in caplog.text
+    code = {503: "database_unavailable", 500: "server_error"}[status]
+    assert [each["code"] for each in reply["errors"]] == [code]
 
 
 async def test_an_action_that_is_not_there_is_a_405_and_the_reply_repeats_the_request():

@@ -531,6 +531,42 @@ def test_what_is_written_can_be_read(payload):
     assert codec.decode(codec.encode(payload), limits) == payload
 
 
+# The same with more examples.
+
+thousands = settings(deadline=None, max_examples=2_000)
+
+
+@pytest.mark.programme
+@thousands
+@given(st.text() | st.binary() | st.text('[]{}",:0123456789eE.-\\u null', max_size=60))
+def test_whatever_arrives_2000_times_is_read_or_refused(frame):
+    test_whatever_arrives_is_read_or_refused.hypothesis.inner_test(frame)
+
+
+@pytest.mark.programme
+@thousands
+@given(jsonable, st.booleans())
+def test_2000_times_json_is_read_as_the_standard_library_reads_it(payload, escaped):
+    read = test_any_json_is_read_as_the_standard_library_reads_it_unless_it_is_refused
+    read.hypothesis.inner_test(payload, escaped)
+
+
+@pytest.mark.programme
+@thousands
+@given(jsonable, st.integers(1, 4), st.integers(1, 8))
+def test_2000_times_the_cheap_tests_miss_nothing(payload, depth, items):
+    looked = test_the_cheap_tests_miss_nothing_that_the_walk_would_find
+    looked.hypothesis.inner_test(payload, depth, items)
+
+
+@pytest.mark.programme
+@thousands
+@given(anything)
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of hypothesis's own values
+def test_2000_times_what_is_written_is_the_plain_value(payload):
+    test_what_is_written_is_the_plain_value_and_nothing_else.hypothesis.inner_test(payload)
+
+
 # The plugin.
 
 

@@ -161,8 +161,17 @@ def naive(table, route):
     return Match(found.func.handler_class, found.args, found.kwargs, rest)
 
 
+def assert_as_django(table, routes):
+    resolve = Table(AsyncAPIConsumer, [entry.written() for entry in table])
+    for route in routes:
+        assert resolve(route, Call("any", route)) == naive(table, route), route
+
+
+tables_and_routes = given(table=TABLES, routes=st.lists(TEXTS.map("".join), min_size=1, max_size=6))
+
+
 @settings(deadline=None, max_examples=300)
-@given(table=TABLES, routes=st.lists(TEXTS.map("".join), min_size=1, max_size=6))
+@tables_and_routes
 @example(  # what an include() is given drops what it captured without a name
     table=[Entry([r"(\d+)/"], True, "", {"more": 1}, [Entry(["a"], False, "", {}, "action")])],
     routes=["12/a"],
@@ -181,9 +190,14 @@ def naive(table, route):
     routes=["a/b", "a/", "a", "b", "ba"],
 )
 def test_a_route_leads_where_a_scan_of_djangos_patterns_leads(table, routes):
-    resolve = Table(AsyncAPIConsumer, [entry.written() for entry in table])
-    for route in routes:
-        assert resolve(route, Call("any", route)) == naive(table, route), route
+    assert_as_django(table, routes)
+
+
+@pytest.mark.programme
+@settings(deadline=None, max_examples=2_000)
+@tables_and_routes
+def test_routes_of_2000_tables_lead_where_a_scan_of_djangos_patterns_leads(table, routes):
+    assert_as_django(table, routes)
 
 
 # In words.

@@ -41,12 +41,78 @@ def binaries() -> Path:
     return folders[-1]
 
 
+class Cluster:
+    """A PostgreSQL that can be stopped and started; it is made by `cluster`.
+
+    Attributes:
+        port: Its port on loopback.
+    """
+
+    def __init__(self, programs: Path, folder: Path, as_nobody: dict[str, Any]) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._as_nobody = as_nobody
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    @property
+    def database(self) -> dict[str, Any]:
+        """The settings of its database, as in `DATABASES`."""
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": "postgres",
+            "USER": "postgres",
+            "HOST": "127.0.0.1",
+            "PORT": self.port,
+        }
+
+    def make(self) -> None:
+        made = self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C",
+                         "--no-sync", capture_output=True, text=True)  # fmt: skip
+        if made.returncode:
+            raise NotStarted(f"initdb: {made.stderr.strip()[-500:]}")
+
+    def start(self, **more: Any) -> None:
+        options = {
+            "fsync": "off",
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            **more,
+        }
+        settings = " ".join(f"-c {name}='{value}'" for name, value in options.items())
+        if self._control("-o", settings, "start").returncode:
+            log = self._folder / "log"
+            raise NotStarted(f"pg_ctl: {log.read_text()[-500:] if log.exists() else 'no log'}")
+
+    def stop(self) -> None:
+        """Stop it as a crash does."""
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *arguments: str) -> subprocess.CompletedProcess[Any]:
+        # pg_ctl waits until the server answers, which no look at a port could tell.
+        log = str(self._folder / "log")
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return self._run("pg_ctl", "-w", "-t", "30", "-l", log, *arguments, **quiet)
+
+    def _run(
+        self, program: str, *arguments: str, **options: Any
+    ) -> subprocess.CompletedProcess[Any]:
+        command = [self._programs / program, "-D", self._folder / "data", *arguments]
+        options |= self._as_nobody
+        try:
+            return subprocess.run(command, cwd=self._folder, check=False, timeout=60, **options)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotStarted(f"{program}: {error}") from error
+
+
 @contextmanager
-def running() -> Iterator[dict[str, Any]]:
-    """Run a server and yield the settings of its database, as in `DATABASES`.
+def cluster() -> Iterator[Cluster]:
+    """Make a server that is not started yet.
 
     Raises:
-        NotStarted: It does not start here.
+        NotStarted: It cannot be made here.
     """
     programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="aaah-postgres-"))
@@ -57,17 +123,24 @@ def running() -> Iterator[dict[str, Any]]:
     try:
         if as_nobody:
             programs = _copied(programs, folder / "installed")
-        _make(programs, folder, as_nobody)
-        with _serve(programs, folder, as_nobody) as port:
-            yield {
-                "ENGINE": "django.db.backends.postgresql",
-                "NAME": "postgres",
-                "USER": "postgres",
-                "HOST": "127.0.0.1",
-                "PORT": port,
-            }
+        made = Cluster(programs, folder, as_nobody)
+        made.make()
+        yield made
+        made.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running() -> Iterator[dict[str, Any]]:
+    """Run a server and yield the settings of its database, as in `DATABASES`.
+
+    Raises:
+        NotStarted: It does not start here.
+    """
+    with cluster() as own:
+        own.start()
+        yield own.database
 
 
 def _copied(programs: Path, folder: Path) -> Path:
@@ -77,67 +150,6 @@ def _copied(programs: Path, folder: Path) -> Path:
         if each.suffix != ".dist-info":
             shutil.copytree(each, folder / each.name)
     return folder / programs.relative_to(package.parent)
-
-
-def _make(programs: Path, folder: Path, as_nobody: dict[str, Any]) -> None:
-    command = [programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust"]
-    try:
-        made = subprocess.run(
-            [*command, "-E", "UTF8", "--locale=C", "--no-sync"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            **as_nobody,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotStarted(f"initdb: {error}") from error
-    if made.returncode:
-        raise NotStarted(f"initdb: {made.stderr.strip()[-500:]}")
-
-
-@contextmanager
-def _serve(programs: Path, folder: Path, as_nobody: dict[str, Any]) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {
-        "fsync": "off",
-        "listen_addresses": "127.0.0.1",
-        "port": port,
-        "unix_socket_directories": "",
-    }
-    # pg_ctl waits until the server answers, which no look at a port could tell.
-    control = [programs / "pg_ctl", "-D", folder / "data", "-w", "-t", "30", "-l", folder / "log"]
-    settings = " ".join(f"-c {name}='{value}'" for name, value in options.items())
-    try:
-        started = subprocess.run(
-            [*control, "-o", settings, "start"],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-            timeout=60,
-            **as_nobody,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotStarted(f"pg_ctl: {error}") from error
-    if started.returncode:
-        log = folder / "log"
-        raise NotStarted(f"pg_ctl: {log.read_text()[-500:] if log.exists() else 'no log'}")
-    try:
-        yield port
-    finally:
-        subprocess.run(
-            [*control, "-m", "immediate", "stop"],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-            timeout=60,
-            **as_nobody,
-        )
 
 
 @pytest.fixture(autouse=True)
@@ -150,20 +162,29 @@ def only_the_plugins_under_test() -> Iterator[None]:
 missing: list[str] = []
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[dict[str, Any]]:
-    """The settings of a real PostgreSQL, as in `DATABASES`."""
-    server = running()
+def _or_skip(server: Any) -> Iterator[Any]:
     try:
-        database = server.__enter__()
+        given = server.__enter__()
     except NotStarted as error:
         missing.append(str(error))
         # Not everybody has it; the end of the run names what was not tested for want of it.
         pytest.skip(f"no PostgreSQL: {error}")
     try:
-        yield database
+        yield given
     finally:
         server.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[dict[str, Any]]:
+    """The settings of a real PostgreSQL, as in `DATABASES`."""
+    yield from _or_skip(running())
+
+
+@pytest.fixture(scope="session")
+def own_cluster() -> Iterator[Cluster]:
+    """One more, not started, for who wants to crash it."""
+    yield from _or_skip(cluster())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -318,6 +318,32 @@ def test_a_client_of_either_codec_gets_the_same(payload):
     assert packed == to_plain(payload, keep_bytes=True)
 
 
+# The same with more examples.
+
+thousands = settings(deadline=None, max_examples=2_000)
+
+
+@pytest.mark.programme
+@thousands
+@given(st.binary())
+def test_whatever_bytes_arrive_2000_times_are_read_or_refused(frame):
+    test_whatever_bytes_arrive_are_read_or_refused.hypothesis.inner_test(frame)
+
+
+@pytest.mark.programme
+@thousands
+@given(wild, st.integers(0, 200), st.binary(max_size=3))
+def test_2000_damaged_frames_are_read_or_refused(payload, place, damage):
+    test_a_damaged_frame_is_read_or_refused.hypothesis.inner_test(payload, place, damage)
+
+
+@pytest.mark.programme
+@thousands
+@given(payloads)
+def test_2000_times_a_client_of_either_codec_gets_the_same(payload):
+    test_a_client_of_either_codec_gets_the_same.hypothesis.inner_test(payload)
+
+
 @pytest.mark.parametrize("value", [b"\0\xff", bytearray(b"\0\xff"), memoryview(b"\0\xff")])
 def test_bytes_go_out_as_bin(value):
     assert codec.encode(value) == b"\xc4\x02\0\xff"
