@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
@@ -246,11 +247,11 @@ class Connection:
 
     async def _clean_up(self, connected: bool) -> None:
         """Leave nothing behind, whatever raises and whoever cancels."""
-        cancelled = await _shielded(self._step("end its calls", self._calls.end()))
+        cancelled = await _shielded(self._step("end its calls", self._calls.end))
         if self._contexts is not None:
             try:
                 # In this task, which entered them.
-                await self._step("leave its connection contexts", self._contexts.aclose())
+                await self._step("leave its connection contexts", self._contexts.aclose)
             except asyncio.CancelledError as error:
                 cancelled = error
         cancelled = await _shielded(self._leave(connected)) or cancelled
@@ -258,15 +259,15 @@ class Connection:
             raise cancelled
 
     async def _leave(self, connected: bool) -> None:
-        await self._step("stop listening", self._stop_listening())
+        await self._step("stop listening", self._stop_listening)
         if connected:
             code = self.transport.ended or 1006
-            await self._step("disconnect", self.consumer.disconnect(code))
+            await self._step("disconnect", partial(self.consumer.disconnect, code))
         if self._membership is not None:
-            await self._step("leave its groups", self._membership.leave_all())
+            await self._step("leave its groups", self._membership.leave_all)
         await self.transport.flush()
         if connected:
-            await self._step("close old database connections", close_old_async_connections())
+            await self._step("close old database connections", close_old_async_connections)
 
     async def _stop_listening(self) -> None:
         self.hears = False
@@ -277,10 +278,10 @@ class Connection:
         if self._membership is not None:
             await self._membership.stop()
 
-    async def _step(self, what: str, work: Awaitable[Any]) -> None:
+    async def _step(self, what: str, work: Callable[[], Awaitable[Any]]) -> None:
         try:
             async with asyncio.timeout(CLEANUP):
-                await work
+                await work()
         except StopConsumer:
             pass  # as Channels' own consumers end
         except Exception:

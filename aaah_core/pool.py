@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 __all__ = ["Job", "Pool"]
@@ -83,7 +84,11 @@ class Pool:
         inbox = _Inbox()
         # A daemon, or the interpreter would wait for it before it asks anybody to end.
         thread = threading.Thread(target=self._work, args=(inbox,), name="aaah", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the operating system has no more
+            inbox.close()
+            raise
         self._threads.add(thread)
         return inbox
 
@@ -117,9 +122,11 @@ class Pool:
         inbox.put(following)
 
     def _await_idle(self, seconds: float) -> None:
-        self._dismisser = threading.Timer(seconds, self._dismiss)
-        self._dismisser.daemon = True
-        self._dismisser.start()
+        dismisser = threading.Timer(seconds, self._dismiss)
+        dismisser.daemon = True
+        with suppress(RuntimeError):  # no thread can be started: whoever rests next tries again
+            dismisser.start()
+            self._dismisser = dismisser
 
     def _dismiss(self) -> None:
         """End the threads that have rested for long: the first ones, as the last work next."""

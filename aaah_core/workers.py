@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -81,6 +82,18 @@ def _pool() -> Pool:
     pool = Pool(conf.current().SYNC_WORKERS, IDLE, close_worker_connections)
     atexit.register(pool.shutdown)
     return pool
+
+
+def _leave_it_to_the_parent() -> None:
+    # A forked process has none of the threads, and what it writes to their pipes reaches the
+    # parent's: it needs a pool of its own, and must not shut this one down as it exits.
+    if _pool.cache_info().currsize:
+        atexit.unregister(_pool().shutdown)
+        _pool.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_it_to_the_parent)
 
 
 class _Job(asyncio.Future[Any]):

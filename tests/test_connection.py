@@ -539,6 +539,16 @@ async def test_a_disconnect_that_raises_or_is_cancelled_leaves_nothing_behind(ca
     assert "the moon is full" in caplog.text
 
 
+async def test_a_plain_disconnect_that_raises_leaves_nothing_behind_either(caplog):
+    def raises(self, code):
+        raise LookupError("the moon is full")
+
+    async with connect(consumer(hello, disconnect=raises, groups=["everyone"]).as_asgi()) as ws:
+        await ws.call("hello")
+    assert get_channel_layer().groups == {}
+    assert "Chat could not disconnect" in caplog.text
+
+
 async def test_the_async_orms_old_connections_are_let_go_of_at_the_end(monkeypatch):
     closed = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import weakref
 
@@ -154,3 +155,37 @@ def test_a_pool_that_is_shut_down_runs_what_waits_and_ends_its_threads(make, end
     ending.join(10)
     assert set(ended) == set(threads)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def no_thread(self):
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_thread_rests_and_works_on_where_none_can_be_started_to_watch_it(make, monkeypatch):
+    monkeypatch.setattr(threading.Timer, "start", no_thread)
+    pool = make(1)
+    thread = InPool(pool, threading.current_thread).result(5)
+    assert InPool(pool, threading.current_thread).result(5) is thread
+
+
+def test_idle_threads_are_let_go_once_one_can_be_started_to_watch_them(make, monkeypatch):
+    with monkeypatch.context() as scarce:
+        scarce.setattr(threading.Timer, "start", no_thread)
+        pool = make(1, idle=0)
+        thread = InPool(pool, threading.current_thread).result(5)
+    assert InPool(pool, threading.current_thread).result(5) is thread
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_thread_that_cannot_be_started_leaves_no_pipe_open(make, monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    pool, before = make(1), os.pipe()
+    for number in before:
+        os.close(number)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        pool.submit(list)
+    after = os.pipe()
+    for number in after:
+        os.close(number)
+    assert after == before

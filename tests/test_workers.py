@@ -25,7 +25,7 @@ from aaah_core import ValidationError, databases, run_sync, workers
 from aaah_core.databases import lend
 from aaah_core.running import Running, current_running, current_task
 from aaah_core.workers import close_old_async_connections
-from tests.conftest import InPool
+from tests.conftest import InPool, python
 
 committed = pytest.mark.django_db(transaction=True)
 
@@ -323,6 +323,32 @@ def test_a_thread_that_outlives_its_event_loop_works_on(one_worker):
     asyncio.run(leave())
     go_on.set()
     assert asyncio.run(run_sync(threading.current_thread)).name == "aaah"
+
+
+@pytest.mark.parametrize("fork", ["os.fork()", "os.fork() or os._exit(child())"])
+def test_a_forked_process_has_threads_of_its_own_and_leaves_the_parents_alone(fork):
+    printed = python(
+        f"""
+import asyncio, os, threading, warnings
+import django
+warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads: it is what this is of
+django.setup()
+from aaah_core import run_sync
+
+def run(function):
+    return asyncio.run(asyncio.wait_for(run_sync(function), 10))
+
+def child():
+    return int(run(os.getpid) != os.getpid())
+
+thread = run(threading.current_thread)
+forked = {fork}
+if forked:  # without it, the child ends here as any process does
+    print(os.waitpid(forked, 0)[1], run(threading.current_thread) is thread)
+""",
+        DJANGO_SETTINGS_MODULE="aaah_core.testing.settings",
+    )
+    assert printed == "0 True\n"
 
 
 async def test_a_call_that_ends_counts_no_longer(running):
