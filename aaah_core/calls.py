@@ -106,8 +106,14 @@ class Calls:
 
     def _start(self, message: Message) -> None:
         task = asyncio.create_task(self._take_in_task(message))
-        self._tasks[task] = Running(task)
+        self._running_of(task)
         task.add_done_callback(self._finished)
+
+    def _running_of(self, task: asyncio.Task[None]) -> Running:
+        running = self._tasks.get(task)
+        if running is None:  # a loop may begin a task before it returns it
+            running = self._tasks[task] = Running(task)
+        return running
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
@@ -117,7 +123,7 @@ class Calls:
             self._start(self._inbox.pop())
 
     async def _take_in_task(self, message: Message) -> None:
-        running = self._tasks[current_task()]
+        running = self._running_of(current_task())
         current_running.set(running)
         await self._take(message, running)
 

@@ -58,6 +58,7 @@ class Queue:
     def __init__(self, connection: Connection, first: Delivery) -> None:
         self._connection = connection
         self._waiting = deque([first])
+        connection.events = self  # before the task: some loops begin it, and may end it, at once
         # No call's context is an event's.
         self.task = asyncio.create_task(self._run(), context=connection.context)
 
@@ -145,7 +146,7 @@ def _queue(member: Connection, delivery: Delivery) -> None:
     if member.events is not None:
         member.events.put(delivery)
     elif member.hears:
-        member.events = Queue(member, delivery)
+        Queue(member, delivery)  # which is the member's from now on
 
 
 async def _run(connection: Connection, delivery: Delivery) -> None:
