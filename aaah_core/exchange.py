@@ -56,7 +56,7 @@ async def _respond_to_all(connection: Connection, batch: list[Call | RequestErro
 def _carried(connection: Connection, request: Any, payload: Any) -> Any:
     """Return a payload: one that cannot be carried must not cost the others of its batch."""
     try:
-        connection.codec.encode(payload)
+        connection.codec.encode([payload])  # one level further in, as it will be
     except Exception as error:  # noqa: BLE001 - as in `encode`
         return _bug(connection, request, error)
     return payload

@@ -1216,6 +1216,22 @@ async def test_each_call_of_a_batch_has_its_own_deadline(quick):
     assert [each["status"] for each in answers] == [504, 405, 200]
 
 
+async def test_a_reply_that_is_too_deep_only_within_its_batch_costs_the_others_nothing():
+    @action
+    async def act(self):
+        nested = []
+        for _ in range(98):
+            nested = [nested]
+        return nested
+
+    answers = await replies(
+        consumer(hello, act, wire="batch"),
+        {"action": "act", "id": 1},
+        {"action": "hello", "id": 2},
+    )
+    assert [(each["id"], each["status"]) for each in answers] == [(1, 500), (2, 200)]
+
+
 # Shapers and codecs that fail.
 
 
