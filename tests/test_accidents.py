@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from contextlib import suppress
 
@@ -13,6 +14,7 @@ from aaah_core import BasePermission, Limits, apublish
 from aaah_core.defaults.json import JSONCodec
 from aaah_core.errors import DecodeError
 from aaah_core.testing import connect
+from aaah_msgpack.codec import MessagePackCodec
 from tests.conftest import Socket, action, consumer
 from tests.hostile.rules import broken
 
@@ -126,20 +128,44 @@ async def test_what_fails_for_one_client_is_one_500_and_the_others_notice_nothin
             assert (await client.call("hello"))["data"] == "hello"
 
 
+#: Of 262,144 bytes at most, each made to keep some step of the reading busy.
+HEAVY = {
+    "json": [
+        *("[" + "{}," * 87_000 + "{}]", '"' + "\\u0000" * 40_000, "[" * 131_072, "9" * 262_144),
+        *("[]" * 131_072, '{"a":' * 40_000, "[" + "0," * 130_000 + "0]"),
+        *("[" + '"",' * 87_000 + '""]', '["' + "[]" * 131_000 + '"]'),
+        "[" * 40 + '"' + "[" * 131_000 + '"' + "]" * 40,
+        "[" * 131_000 + "]" * 131_000,
+        "[" + ("[" * 31 + "]" * 31 + ",") * 4_100 + "0]",
+        "[" + '"\\\\",' * 50_000 + '""]',
+    ],
+    "msgpack": [
+        *(b"\x9a" + (b"\xdc\x27\x0f" + each * 9_999) * 10 for each in (b"\x90", b"\x80", b"\xc0")),
+        b"\xdc\x27\x10" * 1_020,
+        b"\xdc\x27\x0f" + (b"\x9f" + b"\x90" * 15) * 9_999,
+        b"\xdc\x27\x0f" + b"\x91" * 30 + (b"\x9f" + b"\x80" * 15) * 15_000,
+    ],
+}
+
+
 @pytest.mark.programme
-def test_no_hostile_frame_takes_more_than_20_ms_to_read(record_property):
-    codec, limits = JSONCodec(), Limits()
-    frames = [frame for _, some, _ in broken("json") for frame in some if isinstance(frame, str)]
-    frames += ["[" + "{}," * 87_000 + "{}]", '"' + "\\u0000" * 40_000, "[" * 131_072, "9" * 262_144]
-    slowest = max(seconds_of(codec, frame, limits) for frame in frames)
+@pytest.mark.parametrize("codec", [JSONCodec(), MessagePackCodec()], ids=["json", "msgpack"])
+def test_no_hostile_frame_takes_more_than_20_ms_to_read(codec, record_property):
+    kind = str if codec.frame == "text" else bytes
+    frames = [each for _, some, _ in broken(codec.name) for each in some if isinstance(each, kind)]
+    frames += HEAVY[codec.name]
+    gc.collect()
+    gc.freeze()  # what the other tests left is nothing that a server has
+    slowest = max(seconds_of(codec, frame, Limits()) for frame in frames)
+    gc.unfreeze()
     record_property("slowest", f"{slowest * 1_000:.1f} ms")
     assert slowest < 0.02
 
 
 def seconds_of(codec, frame, limits):
-    """Return the least of three times: the rest is what other processes cost."""
+    """Return the least of five times: the rest is what other processes cost."""
     spent = []
-    for _ in range(3):
+    for _ in range(5):
         begun = time.perf_counter()
         with suppress(DecodeError):
             codec.decode(frame, limits)

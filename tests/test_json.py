@@ -162,6 +162,42 @@ def test_what_passes_a_bound_is_a_413(frame):
 @pytest.mark.parametrize(
     "frame",
     [
+        "[" + "[]," * 10_001 + "0]",
+        "[" + "{}," * 87_000 + "{}]",
+        f"[{','.join(['0'] * 10_001)}]",
+        f"[{' , '.join(['[ ]'] * 10_001)}]",
+        json.dumps({f"k{n}": n for n in range(10_001)}),
+        nested(33),
+        '{"a":' * 33 + "1" + "}" * 33,
+        "[" * 100_000,
+    ],
+    ids=range(8),
+)
+def test_what_passes_a_bound_is_refused_before_anything_is_made_of_it(frame, monkeypatch):
+    monkeypatch.setattr(plugin, "_read", None)
+    assert refused(frame).status == 413
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        ["[{,]}" * 50_000],
+        ['\\"[[' * 9_000, "[" * 40, {"[,": [[], {}]}],
+        {"a": "," * 20_000, "[" * 9_999: [""] * 9_000},
+        [[] for _ in range(10_000)],
+        [[0] for _ in range(5_000)],
+        ['"', "\\", '\\"', "[" * 12_000],
+    ],
+    ids=range(6),
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_what_only_looks_too_wide_or_too_deep_is_read(payload, indent):
+    assert codec.decode(json.dumps(payload, indent=indent), limits) == payload
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
         nested(31),
         nested(32),
         f"[{','.join(['0'] * 10_000)}]",
@@ -229,7 +265,19 @@ def test_the_cheap_tests_miss_nothing_that_the_walk_would_find(payload, depth, i
         check_bounds(payload, small)
         return payload
 
-    assert status(codec.decode, json.dumps(payload), small) == status(walk)
+    found, members = measured(payload)
+    # What is too deep or too wide is refused as that, whatever else is wrong with it.
+    expected = 413 if found > depth or members > items else status(walk)
+    assert status(codec.decode, json.dumps(payload), small) == expected
+
+
+def measured(value):
+    """Return how deep and how wide a payload is."""
+    if not isinstance(value, (list, dict)):
+        return 0, 0
+    inner = [measured(each) for each in (value.values() if isinstance(value, dict) else value)]
+    deepest = max((depth for depth, _ in inner), default=0)
+    return deepest + 1, len(inner) + sum(members for _, members in inner)
 
 
 # What it writes.

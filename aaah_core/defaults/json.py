@@ -12,7 +12,7 @@ from aaah_core.hookspecs import hookimpl
 from aaah_core.interfaces import Codec, Scope
 from aaah_core.limits import Limits, check_bounds, too_large
 from aaah_core.plain import MAX_DEPTH, to_plain
-from aaah_core.scan import LONG, is_flat, marked, may_be_deep
+from aaah_core.scan import LONG, is_flat, marked, may_be_deep, require_bounds
 
 # In an object without others inside, msgspec itself holds integers to 64 bits, at no cost.
 _Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -38,16 +38,17 @@ class JSONCodec(Codec):
                 pass  # the long way says what is wrong, if anything is
         try:
             raw = frame.encode() if isinstance(frame, str) else frame
+            text = marked(raw)
+            levels = text.count("[")  # at most: what is inside strings counts too, as do commas
+            wide = len(text) > limits.items and levels + text.count(",") > limits.items
+            if wide or (levels > limits.depth and may_be_deep(raw, limits.depth)):
+                require_bounds(raw, limits)
             payload = _read(raw)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             if isinstance(error, RecursionError) or "Integer value out of range" in str(error):
                 raise too_large("It is nested too deeply, or a number is too long.") from error
             raise DecodeError("The message is not valid JSON.") from error
-        text = marked(raw)
-        levels = text.count("[")  # at most, as in `wide`: what is inside strings counts too
-        deep = levels > limits.depth and may_be_deep(raw, limits.depth)
-        wide = len(text) > limits.items and levels + text.count(",") > limits.items
-        if deep or wide or LONG in text or ("\\" in text and rb"\u0000" in raw):
+        if LONG in text or ("\\" in text and rb"\u0000" in raw):
             check_bounds(payload, limits)
         return payload
 

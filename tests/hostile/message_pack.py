@@ -133,7 +133,13 @@ BOUNDS: dict[str, tuple[tuple[int, ...], list[bytes]]] = {
     "a message has 32 levels at most": (
         (400, 413),
         [b"\x91" * each + b"\xc0" for each in (33, 1_000, 1_100, 100_000)]
-        + [b"\x91" * 100_000, b"\x81\xa1a" * 33 + b"\xc0", b"\x81" * 100_000],
+        + [
+            b"\xdc\x27\x10" * 1_020,
+            b"\xde\x27\x10\xa1a" * 1_020,
+            b"\x91" * 100_000,
+            b"\x81\xa1a" * 33 + b"\xc0",
+            b"\x81" * 100_000,
+        ],
     ),
     "MessagePack: an array is no longer than a message": ((400, 413), [b"\xdd\xff\xff\xff\xff"]),
     "MessagePack: a map is no longer than a message": ((400, 413), [b"\xdf\xff\xff\xff\xff"]),

@@ -8,6 +8,7 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 
 from aaah_core import Codec, DecodeError, Limits, check_bounds, to_plain, too_large
+from aaah_msgpack.scan import is_suspicious, require_bounds
 
 __all__ = ["MessagePackCodec"]
 
@@ -25,6 +26,8 @@ class MessagePackCodec(Codec):
 
     def decode(self, frame: str | bytes, limits: Limits) -> Any:
         """Return the payload of a frame; bin arrives as bytes, the last of two equal keys wins."""
+        if isinstance(frame, bytes) and is_suspicious(frame, limits):
+            require_bounds(frame, limits)
         try:
             payload = msgpack.unpackb(
                 frame,

@@ -11,6 +11,7 @@ import math
 import struct
 import subprocess
 import sys
+import tracemalloc
 import uuid
 from dataclasses import dataclass
 from json import dumps
@@ -28,6 +29,7 @@ from aaah_core.limits import Limits
 from aaah_core.plain import MAX_DEPTH, to_plain
 from aaah_msgpack import plugin
 from aaah_msgpack.codec import MessagePackCodec
+from aaah_msgpack.scan import require_bounds
 
 codec = MessagePackCodec()
 json = JSONCodec()
@@ -153,6 +155,45 @@ def test_the_bounds_are_those_of_the_connection():
     assert refused(msgpack.packb([[]]), Limits(depth=1)).status == 413
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\xdc\x27\x10" * 1_020,
+        b"\xde\x27\x10\xa1a" * 1_020,
+        b"\xdd\0\0\x27\x10" * 33,
+        b"\x9a" + (b"\xdc\x27\x0f" + b"\x90" * 9_999) * 10,
+        b"\x91" * 10_001,
+    ],
+    ids=range(5),
+)
+def test_what_is_announced_inside_one_another_takes_no_room(frame):
+    tracemalloc.start()
+    try:
+        error = refused(frame)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (error.status, error.code) == (413, "too_large")
+    assert most < 1_048_576
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "\u0700" * 50_000,
+        {"a": "\u0400" * 50_000, "b": ["\U00010000" * 9]},
+        [b"\xdc" * 50_000, b"\x90" * 300, b"\x90" * 70_000],
+        ["\u0780" * 10, "\u0780" * 100, "\u0780" * 300, -1, 1.5, 2**63, -(2**63), -(2**31), 2**40],
+        [[] for _ in range(10_000)],
+        {str(n): {} for n in range(10_000)},
+        [[n, n] for n in range(3_333)],
+    ],
+    ids=range(7),
+)
+def test_what_only_looks_too_wide_or_too_deep_is_read(payload):
+    assert codec.decode(msgpack.packb(payload), limits) == payload
+
+
 wild = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text()
     | st.binary() | st.builds(msgpack.ExtType, st.integers(0, 127), st.binary())
@@ -256,6 +297,34 @@ def test_any_payload_is_read_or_refused_by_both(payload, levels, ascii_only):
         payload = {"a": payload} if levels % 2 else [payload]
     text = dumps(payload, ensure_ascii=ascii_only)
     assert outcome(json, text) == outcome(codec, msgpack.packb(payload))
+
+
+def measured(value):
+    """Return how deep and how wide a payload is."""
+    if not isinstance(value, (list, dict)):
+        return 0, 0
+    inner = [measured(each) for each in (value.values() if isinstance(value, dict) else value)]
+    deepest = max((depth for depth, _ in inner), default=0)
+    return deepest + 1, len(inner) + sum(members for _, members in inner)
+
+
+@many
+@given(wild, st.integers(1, 4), st.integers(1, 8), st.binary(max_size=3))
+def test_a_look_at_the_frame_finds_what_is_too_deep_or_too_wide(payload, depth, items, behind):
+    found, members = measured(payload)
+    status = None
+    try:
+        require_bounds(msgpack.packb(payload) + behind, Limits(depth=depth, items=items))
+    except DecodeError as error:
+        status = error.status
+    assert status == (413 if found > depth or members > items else None)
+
+
+@many
+@given(st.binary())
+def test_whatever_bytes_are_looked_at_it_ends(frame):
+    with contextlib.suppress(DecodeError):
+        require_bounds(frame, limits)
 
 
 # What it writes.
