@@ -15,6 +15,16 @@ from tests.servers import COMMANDS, serving
 
 APPLICATION = "tests.crowd.asgi:application"
 every_server = pytest.mark.parametrize("name", COMMANDS)
+#: An async and a sync action; in a usual run, each on one of the servers.
+each_way = pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("uvicorn", "sleep"),
+        ("daphne", "wait"),
+        pytest.param("uvicorn", "wait", marks=pytest.mark.programme),
+        pytest.param("daphne", "sleep", marks=pytest.mark.programme),
+    ],
+)
 
 
 @pytest.fixture
@@ -26,8 +36,7 @@ def silent():
         assert "Traceback" not in server.log.read_text(), server.log.read_text()
 
 
-@every_server
-@pytest.mark.parametrize("action", ["wait", "sleep"])
+@each_way
 async def test_nothing_is_left_of_a_client_whose_line_dies_amid_an_action(
     name, action, tmp_path, silent
 ):
@@ -123,8 +132,7 @@ PINGS = {
 }
 
 
-@every_server
-@pytest.mark.parametrize("action", ["wait", "sleep"])
+@each_way
 async def test_a_long_action_with_calls_behind_it_outlives_the_servers_pings(
     name, action, tmp_path, silent
 ):
