@@ -35,8 +35,8 @@ class Running:
         self.until = math.inf
         #: Why we cancelled it, if we did.
         self.reason: Literal["deadline", "left"] | None = None
-        #: Each is done when a worker thread has ended that outlives the call.
-        self.threads: set[asyncio.Future[None]] = set()
+        #: Each is done when a worker thread has ended that outlives the call; None before any has.
+        self.threads: set[asyncio.Future[None]] | None = None
         self._cancels = 0
         self._others = task.cancelling()
 
@@ -74,6 +74,10 @@ class Running:
     def cancelled_by_others(self) -> bool:
         """Whether somebody else (a server that stops) cancelled the task."""
         return self.task.cancelling() - self._cancels > self._others
+
+    def wait_for(self, thread: asyncio.Future[None]) -> None:
+        """Count a worker thread as a part of the call until it has ended."""
+        self.threads = {*(self.threads or ()), thread}
 
     async def wait_for_threads(self) -> None:
         """Wait for the worker threads that outlived their call."""

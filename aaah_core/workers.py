@@ -133,7 +133,7 @@ class _Job(asyncio.Future[Any]):
         except IndexError:
             self._outlives = self.get_loop().create_future()
             if self._running is not None:
-                self._running.threads.add(self._outlives)
+                self._running.wait_for(self._outlives)
         return super().cancel(msg)
 
     def _end(self, result: Any, error: BaseException | None) -> None:

@@ -244,7 +244,7 @@ async def test_a_thread_that_outlives_its_call_keeps_its_place_until_it_ends(one
     await waiting
     assert long.ended
     await running.wait_for_threads()
-    assert running.threads == set()
+    assert not running.threads
 
 
 async def test_a_call_that_is_cancelled_before_its_thread_began_never_runs(one_worker, running):
@@ -256,7 +256,7 @@ async def test_a_call_that_is_cancelled_before_its_thread_began_never_runs(one_w
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
-    assert running.threads == set()
+    assert not running.threads
     long.go_on.set()
     await first
     await run_sync(int)  # whatever was queued before has had its turn
@@ -353,14 +353,14 @@ if forked:  # without it, the child ends here as any process does
 
 async def test_a_call_that_ends_counts_no_longer(running):
     await run_sync(int)
-    assert running.threads == set()
+    assert not running.threads
 
     def fail():
         raise LookupError
 
     with pytest.raises(LookupError):
         await run_sync(fail)
-    assert running.threads == set()
+    assert not running.threads
 
 
 # Database connections.
