@@ -276,6 +276,12 @@ class Story(RuleBasedStateMachine):
             client.asked.add(group)
         self.call(client, name, group=group)
 
+    @rule(group=groups)
+    def everyone_joins(self, group):
+        for client in self.here:
+            client.asked.add(group)
+            self.call(client, "join", group=group)
+
     @rule(client=clients, group=groups, name=st.sampled_from(["shout", "shout_plainly", "tell"]))
     def broadcast(self, client, group, name):
         self.call(client, name, group=group)
