@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import ModuleType
 
@@ -18,12 +19,63 @@ import pytest
 from aaah_core import ACTION_MARK, Action, AsyncAPIConsumer, ValidationError, hookimpl, watchdog
 from aaah_core.registry import use
 from aaah_core.testing import registry
+from tests.redis_server import LAYERS, NotStarted, layer_of, running
 
 _numbers = itertools.count(1)
 
 
+#: Why there was no Redis, if there was none: the end of the run says so.
+_no_redis = []
+
+
+@contextmanager
+def _redis_or_skip():
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running())
+        except NotStarted as error:
+            _no_redis.append(str(error))
+            # Not everybody has it; the end of the run names what was not tested for want of it.
+            pytest.skip(f"no Redis: {error}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis():
+    """A real Redis that all tests share, and that nobody ends."""
+    with _redis_or_skip() as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis():
+    """One more, for a test that wants to crash it."""
+    with _redis_or_skip() as server:
+        yield server
+
+
+_prefixes = (f"test{number}" for number in itertools.count(1))
+
+
+@pytest.fixture(params=LAYERS)
+def layer(request):
+    """The settings of each channel layer in turn; no other test has what is in it."""
+    if request.param == "memory":
+        return layer_of("memory")
+    port = request.getfixturevalue("redis").port
+    return layer_of(request.param, port, prefix=next(_prefixes), capacity=1000)
+
+
 def pytest_terminal_summary(terminalreporter):
-    """Print what the programme reached: a test's name, what it recorded, how long it took."""
+    """Say what was not tested for want of Redis, and what the programme reached."""
+    if _no_redis:
+        terminalreporter.section("Redis did not start", red=True)
+        terminalreporter.write_line(f"What needs Redis was NOT tested: {_no_redis[0]}")
+    _print_programme(terminalreporter)
+
+
+def _print_programme(terminalreporter):
+    """Print a test's name, what it recorded, how long it took."""
     reports = [
         report
         for outcome in ("passed", "failed")
