@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         RequestError,
         Throttled,
         TooLarge,
+        Unpublished,
         UnsupportedFrame,
         ValidationError,
     )
@@ -114,6 +115,7 @@ __all__ = [
     "Table",
     "Throttled",
     "TooLarge",
+    "Unpublished",
     "UnsupportedFrame",
     "ValidationError",
     "apublish",
@@ -150,6 +152,7 @@ _NAMES = {
         "RequestError",
         "Throttled",
         "TooLarge",
+        "Unpublished",
         "UnsupportedFrame",
         "ValidationError",
     ),

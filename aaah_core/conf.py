@@ -39,6 +39,11 @@ class Settings:
     LIMITS: dict[str, Any] = field(default_factory=dict)
     #: How many threads run sync code.
     SYNC_WORKERS: Annotated[int, msgspec.Meta(ge=1)] = 16
+    #: Seconds that a call to the channel layer may take.
+    LAYER_TIMEOUT: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+    #: Seconds between two messages that a process sends itself to learn whether the layer is lost;
+    #: None for none.
+    LAYER_CANARY: Annotated[float, msgspec.Meta(gt=0)] | None = 1.0
 
 
 @cache

@@ -166,7 +166,8 @@ class Connection:
         self.turns.calls += 1
         try:
             async with asyncio.timeout(self.plan.limits.deadline):
-                await self._take_name()
+                if self.hub is not None:
+                    await self.hub.learn_names()
                 try:
                     await self.consumer.connect()
                 except AcceptConnection:
@@ -179,12 +180,6 @@ class Connection:
         finally:
             self.turns.calls -= 1
             self.turns.look()
-
-    async def _take_name(self) -> None:
-        """Take a name in a layer that has to wait to give one: it could not when it is read."""
-        name = await self.hub.early_name() if self.hub is not None else None
-        if name is not None:
-            self._membership = Membership(self, name)
 
     @property
     def membership(self) -> Membership:

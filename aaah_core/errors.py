@@ -25,6 +25,7 @@ __all__ = [
     "RequestError",
     "Throttled",
     "TooLarge",
+    "Unpublished",
     "UnsupportedFrame",
     "ValidationError",
 ]
@@ -160,6 +161,14 @@ class Busy(RequestError):
     status = 503
     code = "busy"
     detail = "Too many calls are waiting on this connection."
+
+
+class Unpublished(RequestError):
+    """An event that the channel layer did not take: whether anybody gets it is unknown."""
+
+    status = 503
+    code = "unpublished"
+    detail = "The action has run; whether others were told of it is unknown."
 
 
 class DeadlineExceeded(RequestError):

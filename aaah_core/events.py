@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.msgpack import decode
 
@@ -24,12 +24,20 @@ if TYPE_CHECKING:
     from aaah_core.moments import Moment, Moments
     from aaah_core.plan import Plan
 
-__all__ = ["TYPE", "Queue", "deliver", "handler_name"]
+__all__ = ["TYPE", "VERSION", "Queue", "deliver", "handler_name", "resync", "understood"]
 
 logger = logging.getLogger("aaah")
 
 #: The type of the layer messages that carry an `Event`.
 TYPE = "aaah.event"
+#: Their form. Processes of several releases may share a layer while they are replaced.
+VERSION = 1
+#: What members are told who may have missed something.
+RESYNC = "aaah.resync"
+
+# What was logged already: a member of each class would say the same for each message.
+_logged: set[tuple[object, ...]] = set()
+_LOGGED = 1_000
 
 _FIELDS = frozenset(Event.__struct_fields__)
 
@@ -95,6 +103,45 @@ def deliver(audiences: Iterable[Mapping[Connection, None]], message: dict[str, A
             _failed(members[0], message, error)
 
 
+def understood(message: Mapping[str, Any]) -> bool:
+    """Return whether an event has a form that is known here; what has not is logged, once."""
+    version = message.get("v", VERSION)
+    if isinstance(version, int) and version <= VERSION:
+        return True
+    if _first(repr(version)[:100]):
+        logger.error(
+            "Events come in form %.100r, and this process knows forms up to %d: their members are "
+            "told to resync. Update it.",
+            version,
+            VERSION,
+        )
+    return False
+
+
+def resync(audiences: Iterable[Mapping[Connection, None]], group: str) -> None:
+    """Tell the members of a group that they may have missed something.
+
+    It says nothing that a check would keep from anybody, so none is asked.
+    """
+    event = Event(RESYNC, group=group)
+    frames: dict[tuple[int, int], str | bytes | None] = {}
+    for members in [list(audience) for audience in audiences]:
+        try:
+            frame = _frame(members[0], event, frames)
+            if frame is not None:
+                _push(members, Delivery({"type": RESYNC}, event, frame, []))
+        except Exception as error:  # noqa: BLE001 - as in `deliver`
+            _failed(members[0], {"type": RESYNC}, error)
+
+
+def _first(*what: object) -> bool:
+    """Return whether this is to be logged: it was not, and it is not one of too many."""
+    if what in _logged or len(_logged) >= _LOGGED:
+        return False
+    _logged.add(what)
+    return True
+
+
 def _give(
     members: list[Connection],
     message: dict[str, Any],
@@ -105,8 +152,9 @@ def _give(
     frame = None
     if consumer.event_method(message["type"] if event is None else event.name) is None:
         if event is None:
-            name = type(consumer).__qualname__
-            logger.warning("%s has no method for events of type %.100r", name, message["type"])
+            name, kind = type(consumer).__qualname__, message["type"]
+            if _first(type(consumer), kind):
+                logger.warning("%s has no method for events of type %.100r", name, kind)
             return
         frame = _frame(members[0], event, frames)
         if frame is None:
@@ -117,6 +165,11 @@ def _give(
         for member in members:
             _queue(member, delivery)
         return
+    _push(members, delivery)
+
+
+def _push(members: list[Connection], delivery: Delivery) -> None:
+    frame = cast("str | bytes", delivery.frame)
     for member in members:
         if member.events is None:
             member.transport.push(frame)

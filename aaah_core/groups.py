@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import AsyncToSync, async_to_sync
 from channels.layers import get_channel_layer
+from django.db import connections
 from msgspec.msgpack import encode
 
-from aaah_core import events
-from aaah_core.errors import ConfigurationError
+from aaah_core import conf, events
+from aaah_core.errors import ConfigurationError, Unpublished
+from aaah_core.hub import is_lost, loop_of
+from aaah_core.layers import in_memory, require_group_name, within
 from aaah_core.messages import MISSING, Call
+from aaah_core.numbering import Line, lines_of_loop, lines_of_thread
 from aaah_core.plain import to_plain
+from aaah_core.workers import run_sync
 
 __all__ = ["apublish", "group_name", "publish"]
+
+logger = logging.getLogger("aaah")
+
+#: Seconds that a layer may take which is known to be away.
+AWAY = 0.5
 
 
 def group_name(*parts: object) -> str:
@@ -28,35 +42,74 @@ def group_name(*parts: object) -> str:
 
 
 async def apublish(
-    group: str, name: str, data: Any = None, *, status: int = 200, call: Call | None = None
+    group: str,
+    name: str,
+    data: Any = None,
+    *,
+    status: int = 200,
+    call: Call | None = None,
+    on_commit: bool = True,
 ) -> None:
     """Send an event to every connection in a group, in whichever process it is.
 
     Args:
         group: The group, as its members joined it.
         name: The event's name.
-        data: What it carries.
+        data: What it carries, as it is now.
         status: Its status.
         call: The call that broadcasts. Who may not run its action does not get the event.
+        on_commit: Where sync code waits for this in a transaction, send once that is committed, and
+            not at all if it is rolled back. False sends at once.
 
     Raises:
         ConfigurationError: There is no channel layer.
         EncodeError: The data holds a value that cannot be carried.
+        TypeError: No group can have that name.
+        Unpublished: The layer is away. After a commit nobody is there to be told: it is logged.
     """
-    layer = get_channel_layer()
-    if layer is None:
-        raise ConfigurationError("Events need a channel layer: set CHANNEL_LAYERS.")
-    message = {"type": events.TYPE, "group": group, "name": name, "status": status}
-    # As bytes: a layer in memory copies what it carries level by level.
-    message |= {"data": encode(to_plain(data)), **(_source(call) if call is not None else {})}
-    await layer.group_send(group, message)
+    layer, message = _layer(group), _message(group, name, data, status, call)
+    if on_commit and getattr(AsyncToSync.executors, "current", None) is not None:
+        later = partial(_send_after_commit, partial(_send_from_sync, layer, message))
+        if await run_sync(later):  # on the thread that waits: it is that one's transaction
+            return
+    await _send(layer, message, lines_of_loop()[group])
 
 
 def publish(
-    group: str, name: str, data: Any = None, *, status: int = 200, call: Call | None = None
+    group: str,
+    name: str,
+    data: Any = None,
+    *,
+    status: int = 200,
+    call: Call | None = None,
+    on_commit: bool = True,
 ) -> None:
-    """Do what `apublish` does, from sync code."""
-    async_to_sync(apublish)(group, name, data, status=status, call=call)
+    """Do what `apublish` does, from sync code: a view, a signal, a task, a shell.
+
+    Raises:
+        RuntimeError: An event loop runs in this thread, which would wait for itself.
+    """
+    if _in_loop():
+        raise RuntimeError("An event loop runs in this thread: await apublish() instead.")
+    layer, message = _layer(group), _message(group, name, data, status, call)
+    send = partial(_send_from_sync, layer, message)
+    if not (on_commit and _send_after_commit(send)):
+        send()
+
+
+def _layer(group: str) -> Any:
+    layer = get_channel_layer()
+    if layer is None:
+        raise ConfigurationError("Events need a channel layer: set CHANNEL_LAYERS.")
+    require_group_name(layer, group)
+    return layer
+
+
+def _message(group: str, name: str, data: Any, status: int, call: Call | None) -> dict[str, Any]:
+    message = {"type": events.TYPE, "v": events.VERSION, "group": group, "name": name}
+    # As bytes: a layer in memory copies what it carries level by level.
+    message |= {"status": status, "data": encode(to_plain(data))}
+    return message if call is None else message | _source(call)
 
 
 def _source(call: Call) -> dict[str, Any]:
@@ -65,3 +118,62 @@ def _source(call: Call) -> dict[str, Any]:
         "handler": events.handler_name(type(call.handler)),
         "request_id": None if call.request_id is MISSING else call.request_id,
     }
+
+
+async def _send(layer: Any, message: dict[str, Any], line: Line) -> None:
+    try:
+        await within(_send_in_line(layer, message, line), AWAY if is_lost(layer) else None)
+    except Exception as error:
+        raise Unpublished from error
+
+
+async def _send_in_line(layer: Any, message: dict[str, Any], line: Line) -> None:
+    async with line.lock:
+        # Numbered also if it fails: members learn of it by what comes next.
+        await layer.group_send(message["group"], message | line.next())
+
+
+def _send_from_sync(layer: Any, message: dict[str, Any]) -> None:
+    sending = _send(layer, message, lines_of_thread()[message["group"]])
+    loop = loop_of(layer) if in_memory(layer) else None
+    if loop is None:
+        async_to_sync(_awaited)(sending)
+        return
+    # Queues in memory belong to the loop that reads them.
+    future = asyncio.run_coroutine_threadsafe(sending, loop)
+    try:
+        future.result(conf.current().LAYER_TIMEOUT)
+    except TimeoutError as error:
+        future.cancel()
+        raise Unpublished from error
+
+
+async def _awaited(sending: Any) -> None:
+    await sending
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _send_after_commit(send: Callable[[], None]) -> bool:
+    """Return whether it is sent later: after the transactions that are open in this thread."""
+    for connection in connections.all(initialized_only=True):
+        # A test's own transaction is never committed: what is tested knows nothing of it.
+        if not all(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+            connection.on_commit(partial(_committed, send))
+            return True
+    return False
+
+
+def _committed(send: Callable[[], None]) -> None:
+    if _send_after_commit(send):  # a transaction of another database is open still
+        return
+    try:
+        send()
+    except Unpublished:
+        logger.exception("An event could not be published after a commit")

@@ -7,23 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import Context
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from aaah_core import events
-from aaah_core.steps import finish
+from aaah_core import events, layers
+from aaah_core.care import Care
+from aaah_core.layers import within
+from aaah_core.listening import listen, stop
+from aaah_core.numbering import Heard
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
 
-__all__ = ["Hub", "hub", "listen"]
+__all__ = ["Hub", "hub", "is_lost", "loop_of"]
 
 logger = logging.getLogger("aaah")
 
-#: Seconds that the layer may take to let a channel leave a group.
-CLEANUP = 5.0
+#: Seconds between two times that a group's members are told to resync.
+RESYNC = 1.0
+#: How many groups are joined again at a time, and how many are remembered that could not be left.
+AT_ONCE, LEFT = 20, 10_000
 
 #: Connections of one plan and codec: what is the same for all is worked out once for them.
 Audience: TypeAlias = dict["Connection", None]
@@ -32,17 +42,37 @@ Audience: TypeAlias = dict["Connection", None]
 class Group:
     """A group with members here, or that somebody joins."""
 
-    __slots__ = ("audiences", "channel", "joining", "opening", "task")
+    __slots__ = (
+        "again",
+        "audiences",
+        "channel",
+        "heard",
+        "joined",
+        "joining",
+        "name",
+        "opening",
+        "seq",
+        "task",
+        "telling",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.audiences: dict[tuple[int, int], Audience] = {}
         #: How many are about to be members.
         self.joining = 0
         #: Held by the one that joins the group for all.
         self.opening = asyncio.Lock()
         self.channel = ""
-        #: What listens; None before the group was joined.
+        #: What listens; None before the layer gave a channel.
         self.task: asyncio.Task[None] | None = None
+        #: Whether the layer took the channel into the group.
+        self.joined = False
+        self.heard = Heard()
+        #: The number of the last event, as members see it.
+        self.seq = 0
+        #: Whether members were told to resync not long ago, and whether they are to be told again.
+        self.telling = self.again = False
 
     def add(self, member: Connection) -> None:
         """Let a connection have what the group is sent."""
@@ -62,124 +92,225 @@ def _kind(member: Connection) -> tuple[int, int]:
 
 
 class Hub:
-    """The groups of one channel layer that have members in this event loop."""
+    """The groups of one channel layer that have members in this event loop.
+
+    They are what is meant; the layer follows as soon as it can. So it takes no connection with it
+    when it goes.
+    """
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
+        #: How many messages the layer has brought to groups.
+        self.received = 0
         self._groups: dict[str, Group] = {}
         # A loop holds its tasks weakly.
         self._tasks: set[asyncio.Task[None]] = set()
-        # Whether a name has to be asked for early; None until the first is.
+        # Whether the layer has to wait to make a name; None until the first is made.
         self._names_wait: bool | None = None
+        # What the layer could not be told: groups, and the channels to take out of them.
+        self._to_leave: deque[tuple[str, str]] = deque(maxlen=LEFT)
+        self._awake = asyncio.Event()
+        self._care = Care(self)
+        if (problem := layers.trap(layer)) is not None:
+            logger.error("%s", problem)
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether anybody here is in a group."""
+        return bool(self._groups)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the layer is away, as far as is known."""
+        return self._care.lost
 
     async def join(self, name: str, member: Connection) -> None:
-        """Let a connection join a group; if the layer fails, it has not joined."""
+        """Let a connection join a group; where the layer is away, it has joined once that is back.
+
+        Raises:
+            TypeError: No group can have that name.
+        """
+        layers.require_group_name(self.layer, name)
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = Group()
-        group.joining += 1
-        try:
+            group = self._groups[name] = Group(name)
+            self._care.start()
+        with self._held(group):
             async with group.opening:
-                if group.task is None:
-                    await self._open(name, group)
+                if not (group.joined or self.lost):
+                    try:
+                        await self._open(group)
+                    except Exception as error:  # noqa: BLE001 - whatever it is, members stay
+                        self.trouble(error)
             group.add(member)
-        finally:
-            group.joining -= 1
-            self._close_if_unused(name, group)
 
     async def leave(self, name: str, member: Connection) -> None:
         """Let a connection leave a group; it has left whatever the layer does."""
         group = self._groups.get(name)
         if group is not None:
             group.discard(member)
-            closing = self._close_if_unused(name, group)
-            if closing is not None:
+            closing = self._close_if_unused(group)
+            if closing is not None and not self.lost:
                 await asyncio.shield(closing)
 
-    async def _open(self, name: str, group: Group) -> None:
-        channel = await self.layer.new_channel()
+    # How the layer is.
+
+    def trouble(self, error: BaseException) -> None:
+        """Take note that a call to the layer failed."""
+        self._care.trouble(error)
+
+    def wake(self) -> None:
+        """Let whoever waits for the layer ask it at once."""
+        self._awake.set()
+        self._awake = asyncio.Event()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait before the layer is asked again, or until it is known to be back."""
         try:
-            await self.layer.group_add(name, channel)
-        except BaseException:
-            # It may have been added before it failed, or we were cancelled.
-            self._start(self._discard(name, channel))
-            raise
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
+        except TimeoutError:
+            pass
 
-        def deliver(message: Any) -> None:
-            events.deliver(group.audiences.values(), message)
+    async def join_again(self) -> None:
+        """Tell the layer all that it may have forgotten, or was not told.
 
-        group.channel = channel
-        listening = listen(self.layer, channel, deliver)
+        Raises:
+            Exception: What the layer raises.
+        """
+        for _ in range(len(self._to_leave)):
+            name, channel = self._to_leave[0]
+            await within(self.layer.group_discard(name, channel))
+            self._to_leave.popleft()
+        groups = iter(list(self._groups.values()))
+        while some := list(islice(groups, AT_ONCE)):
+            await asyncio.gather(*map(self._join_again, some))
+
+    async def _join_again(self, group: Group) -> None:
+        with self._held(group):
+            async with group.opening:
+                await self._open(group)
+
+    async def listen_again(self) -> None:
+        """Ask the layer anew for what it brings: it may have forgotten that it was asked."""
+        await self._care.listen_again()
+        for group in list(self._groups.values()):
+            if group.task is not None:
+                task, group.task = group.task, None
+                await stop(task)
+                self._listen(group)
+
+    def resync(self) -> None:
+        """Tell every member that it may have missed something."""
+        for group in list(self._groups.values()):
+            self._tell(group)
+
+    def _tell(self, group: Group) -> None:
+        group.again = group.telling
+        if not group.telling:
+            group.telling = True
+            asyncio.get_running_loop().call_later(RESYNC, self._told, group)
+            events.resync(group.audiences.values(), group.name)
+
+    def _told(self, group: Group) -> None:
+        group.telling = False
+        if group.again:
+            self._tell(group)
+
+    # Groups of the layer.
+
+    async def _open(self, group: Group) -> None:
+        if not group.channel:
+            group.channel = await within(self.layer.new_channel())
+        if group.task is None:
+            self._listen(group)
+        await within(self.layer.group_add(group.name, group.channel))
+        group.joined = True
+
+    def _listen(self, group: Group) -> None:
+        listening = listen(self, group.channel, partial(self._deliver, group))
         # What listens for all belongs to nobody's context.
         group.task = asyncio.create_task(listening, context=Context())
 
-    def _close_if_unused(self, name: str, group: Group) -> asyncio.Task[None] | None:
-        if group.joining or group.audiences or self._groups.get(name) is not group:
+    def _deliver(self, group: Group, message: Any) -> None:
+        self.received += 1
+        self._care.noticed(self.received)
+        if message.get("type") == events.TYPE:
+            if not events.understood(message):
+                self._tell(group)
+                return
+            missing = group.heard.missing(message)
+            if missing is None:
+                return
+            group.seq += missing + 1
+            message["seq"] = group.seq
+            if missing:
+                logger.warning("%d events of the group %r were lost", missing, group.name)
+                self._tell(group)
+        events.deliver(group.audiences.values(), message)
+
+    @contextmanager
+    def _held(self, group: Group) -> Iterator[None]:
+        """Let a group not be closed meanwhile."""
+        group.joining += 1
+        try:
+            yield
+        finally:
+            group.joining -= 1
+            self._close_if_unused(group)
+
+    def _close_if_unused(self, group: Group) -> asyncio.Task[None] | None:
+        if group.joining or group.audiences or self._groups.get(group.name) is not group:
             return None
         # Whoever joins from now on gets a channel of its own, and waits for nothing of this one.
-        del self._groups[name]
-        if group.task is None:
+        del self._groups[group.name]
+        if not group.channel:
             return None
-        return self._start(self._stop(name, group.channel, group.task))
+        return self.start(self._close(group))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    async def _close(self, group: Group) -> None:
+        try:
+            await within(self.layer.group_discard(group.name, group.channel))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            self._to_leave.append((group.name, group.channel))
+            self.trouble(error)
+        finally:
+            if group.task is not None:
+                await stop(group.task)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do work to its end, also if who wants it is cancelled."""
         task = asyncio.create_task(work, context=Context())
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._tasks.discard)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.warning("The channel layer could not take a channel from a group: %r", error)
+    # Channels of connections.
 
-    async def _stop(self, name: str, channel: str, listening: asyncio.Task[None]) -> None:
-        try:
-            await self._discard(name, channel)
-        finally:
-            listening.cancel()
-            await asyncio.wait([listening])
-
-    async def _discard(self, name: str, channel: str) -> None:
-        async with asyncio.timeout(CLEANUP):
-            await self.layer.group_discard(name, channel)
-
-    async def early_name(self) -> str | None:
-        """Return the name of a new channel if the layer has to wait to make one, else None."""
+    async def learn_names(self) -> None:
+        """Find out, once, whether the layer has to wait to make a name."""
         if self._names_wait is None:
-            steps = self.layer.new_channel().__await__()
-            try:
-                waits_for = next(steps)
-            except StopIteration:
-                self._names_wait = False
-                return None
-            self._names_wait = True
-            return cast(str, await finish(steps, waits_for))
-        return await self.layer.new_channel() if self._names_wait else None
+            made = self.start(self._make_name())
+            await asyncio.sleep(0)
+            self._names_wait = not made.done()
+
+    async def _make_name(self) -> None:
+        try:
+            await within(self.layer.new_channel())
+        except Exception as error:  # noqa: BLE001 - whatever it is, names are made without it
+            self.trouble(error)
 
     def name(self) -> str:
-        """Return the name of a new channel, of a layer that makes one at once."""
+        """Return the name of a new channel, also in a thread and while the layer is away."""
+        if self._names_wait:
+            # A layer listens to any name. One that subscribes to those it makes would stay
+            # subscribed for connections that never listen.
+            return f"aaah.{uuid4().hex}"
         try:
             next(self.layer.new_channel().__await__())
         except StopIteration as end:
             return cast(str, end.value)
         raise RuntimeError(f"{type(self.layer).__qualname__}.new_channel() waits only now and then")
-
-
-async def listen(layer: Any, channel: str, deliver: Callable[[Any], None]) -> None:
-    """Deliver what arrives at a channel of the layer, for as long as the task lives."""
-    pause = 0.1
-    while True:
-        try:
-            message = await layer.receive(channel)
-            pause = 0.1
-        except Exception:
-            logger.exception("The channel layer failed; asking again in %.1f s", pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
-            continue
-        deliver(message)
 
 
 #: By event loop and layer. What a layer runs belongs to a loop.
@@ -199,3 +330,17 @@ def hub(layer: Any) -> Hub:
     if found is None:
         found = hubs[id(layer)] = Hub(layer)
     return found
+
+
+def is_lost(layer: Any) -> bool:
+    """Return whether a layer is away, as far as is known in the event loop that runs."""
+    found = _hubs.get(asyncio.get_running_loop(), {}).get(id(layer))
+    return found is not None and found.lost
+
+
+def loop_of(layer: Any) -> asyncio.AbstractEventLoop | None:
+    """Return an event loop that runs, and in which a layer has groups; None where there is none."""
+    for loop, hubs in list(_hubs.items()):
+        if loop.is_running() and id(layer) in hubs:
+            return loop
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +14,9 @@ from channels.layers import get_channel_layer
 from aaah_core import events
 from aaah_core.errors import ConfigurationError
 from aaah_core.groups import group_name
-from aaah_core.hub import Hub, hub, listen
+from aaah_core.hub import Hub, hub
+from aaah_core.layers import within
+from aaah_core.listening import listen, stop
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -39,16 +41,24 @@ class LayerView:
     async def group_add(self, group: str, channel: str) -> None:
         """Let a channel join a group."""
         if channel == self._own.known_name:
-            await self._own.join(group)
+            await self._own.at_home(self._own.join(group))
         else:
-            await self._layer.group_add(group, channel)
+            await within(self._layer.group_add(group, channel))
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Let a channel leave a group."""
         if channel == self._own.known_name and group in self._own.groups:
-            await self._own.leave(group)
+            await self._own.at_home(self._own.leave(group))
         else:
-            await self._layer.group_discard(group, channel)
+            await within(self._layer.group_discard(group, channel))
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Send a message to a group."""
+        await within(self._layer.group_send(group, message))
+
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        """Send a message to a channel."""
+        await within(self._layer.send(channel, message))
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self._layer, attribute)
@@ -61,19 +71,18 @@ class Membership:
 
     Args:
         connection: Whose it is.
-        name: The name of its channel, where it has one already.
     """
 
     __slots__ = ("_connection", "_task", "_wanted", "groups", "known_name", "view")
 
-    def __init__(self, connection: Connection, name: str | None = None) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._wanted = False
         #: The groups to leave at the end.
         self.groups: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         #: The name, where asking for it is not meant to start anything.
-        self.known_name = name
+        self.known_name: str | None = None
         hub = connection.hub
         #: The layer, as the consumer has it; None where none is set.
         self.view: Any = LayerView(hub.layer, self) if hub is not None else None
@@ -107,6 +116,14 @@ class Membership:
         if not self._connection.hears:  # a task that somebody detached joins too late
             await self.leave(group)
 
+    async def at_home(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work in the event loop of the connection, which its hub belongs to."""
+        loop = self._connection.loop
+        if asyncio.get_running_loop() is loop:
+            await work
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
     async def leave(self, group: str) -> None:
         """Leave a group."""
         self.groups.discard(group)
@@ -115,8 +132,7 @@ class Membership:
     async def stop(self) -> None:
         """Stop listening to its own channel."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await stop(self._task)
 
     async def leave_all(self) -> None:
         """Leave the groups that are left, each whatever becomes of the others."""
@@ -137,8 +153,10 @@ class Membership:
         ):  # two threads may have asked at once
             return
         audience = {self._connection: None}
-        layer, name = self._hub.layer, cast(str, self.known_name)
-        self._task = asyncio.create_task(listen(layer, name, partial(events.deliver, [audience])))
+        listening = listen(
+            self._hub, cast(str, self.known_name), partial(events.deliver, [audience])
+        )
+        self._task = asyncio.create_task(listening)
 
 
 def own_groups(consumer: AsyncAPIConsumer) -> Iterator[str]:

@@ -125,7 +125,8 @@ async def test_no_event_calls_an_action_or_a_method_of_the_framework(layer, capl
         await joined(client)
         await layer.group_send("room", {"type": name})
         await apublish("room", name, "as a frame")
-        assert await client.receive() == {"event": name, "data": "as a frame", "status": 200}
+        event = {"event": name, "data": "as a frame", "status": 200, "seq": 1}
+        assert await client.receive() == event
         assert (await client.call("hello"))["data"] == "hello"
     assert f"Room has no method for events of type {name!r}" in caplog.text
 

@@ -70,6 +70,9 @@ def no_layer():
     yield from installed(None)
 
 
+RESYNC = {"event": "aaah.resync", "data": None, "status": 200}
+
+
 async def chat_message(self, event):
     await self.send_json({"said": event["text"]})
 
@@ -138,18 +141,30 @@ async def test_a_group_that_cannot_be_left_keeps_no_other_from_being_left(layer,
     async with connect(Room.as_asgi()) as client:
         await client.call("hello")
     assert sorted(layer.asked[-2:]) == [("discard", "all"), ("discard", "room")]
-    assert "Room could not leave its groups" in caplog.text
+    assert "The channel layer is lost: OSError('the layer is gone')" in caplog.text
     assert not layer.channels
 
 
-async def test_a_group_that_cannot_be_joined_ends_the_connection(layer, caplog):
+async def test_a_group_that_cannot_be_joined_is_joined_when_the_layer_is_back(layer, caplog):
     layer.failures["add"] = [OSError("the layer is gone")]
+    async with connect(Room.as_asgi()) as client:
+        assert (await client.call("hello"))["data"] == "hello"
+        assert await client.receive() == RESYNC  # of each of its groups
+        assert await client.receive() == RESYNC
+        await apublish("room", "news")
+        assert (await client.receive())["event"] == "news"
+    assert "The channel layer is lost: OSError('the layer is gone')" in caplog.text
+    assert "The channel layer is back" in caplog.text
+    assert not layer.groups
+
+
+async def test_a_group_of_an_impossible_name_is_refused(layer, caplog):
     with pytest.raises(Refused) as refused:
-        async with connect(Room.as_asgi()):
+        async with connect(consumer(groups=["a room"]).as_asgi()):
             pass
     assert refused.value.code == 4503
-    assert "Room could not connect" in caplog.text
-    assert not layer.groups
+    assert "only ASCII alphanumerics" in caplog.text
+    assert layer.asked == []
 
 
 @pytest.mark.parametrize("lookups", ["room", ["room"], ("absent", "room")])
@@ -229,10 +244,10 @@ async def test_a_layer_that_fails_is_logged_and_asked_again(layer, caplog):
     layer.failures["receive"] = [OSError("the layer is gone")]
     async with connect(Room.as_asgi()) as client:
         await client.call("hello")
+        assert [await client.receive() for _ in Room.groups] == [RESYNC] * 2
         await layer.group_send("room", {"type": "chat.message", "text": "hi"})
         assert await client.receive() == {"said": "hi"}
-    assert "The channel layer failed; asking again in 0.1 s" in caplog.text
-    assert "the layer is gone" in caplog.text
+    assert "The channel layer is lost: OSError('the layer is gone')" in caplog.text
 
 
 # Publishing.
@@ -243,15 +258,17 @@ async def test_what_is_published_is_an_event_for_every_member(layer):
         for client in (one, other):
             await client.call("hello")
         await apublish("all", "news", {"n": 1}, status=201)
+        event = {"event": "news", "data": {"n": 1}, "status": 201, "seq": 1}
         for client in (one, other):
-            assert await client.receive() == {"event": "news", "data": {"n": 1}, "status": 201}
+            assert await client.receive() == event
 
 
 async def test_sync_code_publishes_too(layer):
     async with connect(Room.as_asgi()) as client:
         await client.call("hello")
         await run_sync(publish, "all", "news")
-        assert await client.receive() == {"event": "news", "data": None, "status": 200}
+        event = {"event": "news", "data": None, "status": 200, "seq": 1}
+        assert await client.receive() == event
 
 
 async def test_an_event_method_gets_the_event_that_was_published(layer):
@@ -263,7 +280,7 @@ async def test_an_event_method_gets_the_event_that_was_published(layer):
         await client.call("hello")
         call = Call("hello", request_id=7, handler=Room())
         await apublish("all", "news", {"n": 1}, status=201, call=call)
-        assert await client.receive() == ["news", {"n": 1}, 201, "all", 7, None]
+        assert await client.receive() == ["news", {"n": 1}, 201, "all", 7, 1]
 
 
 async def test_what_cannot_be_carried_is_refused_before_it_is_published(layer):

@@ -140,7 +140,7 @@ async def test_a_broadcast_reaches_the_group_and_its_sender_gets_its_reply() -> 
     async with connect(application) as sender, connect(application) as other:
         reply = await sender.call("tell", text="hello")
         assert (reply["status"], reply["data"]) == (200, {"text": "hello"})
-        event = {"event": "tell", "data": {"text": "hello"}, "status": 200}
+        event = {"event": "tell", "data": {"text": "hello"}, "status": 200, "seq": 1}
         assert await other.receive() == event
         assert await sender.receive() == event
 
@@ -151,7 +151,8 @@ async def test_a_broadcast_goes_to_the_group_of_a_route_value() -> None:
         reply = await sender.call("say", "rooms/elsewhere/", text="lost")
         assert reply["status"] == 201
         await sender.call("say", "rooms/lobby/", text="hello")
-        assert await other.receive() == {"event": "said", "data": {"text": "hello"}, "status": 201}
+        event = {"event": "said", "data": {"text": "hello"}, "status": 201, "seq": 1}
+        assert await other.receive() == event
 
 
 async def test_a_sender_may_get_the_event_and_no_reply() -> None:

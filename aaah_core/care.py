@@ -1,0 +1,125 @@
+"""Sees that the layer keeps a hub's groups: renews them in time, and after the layer was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from aaah_core import conf
+from aaah_core.canary import Canary
+from aaah_core.layers import capacity, in_memory, refresh_every
+from aaah_core.listening import SHORTEST, pauses
+
+if TYPE_CHECKING:
+    from aaah_core.hub import Hub
+
+__all__ = ["Care"]
+
+logger = logging.getLogger("aaah")
+
+
+class Care:
+    """Looks after the groups of a hub for as long as it has any, now and then.
+
+    A timer leads to each look, and no task waits for it: a loop that closes has nothing pending.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        #: Whether the layer is away, as far as is known.
+        self.lost = False
+        self._every = None if in_memory(hub.layer) else conf.current().LAYER_CANARY
+        self._canary = Canary(hub) if self._every is not None else None
+        room = capacity(hub.layer)
+        # So often that a queue which was full is looked at before it is empty.
+        self._messages = None if room is None or self._canary is None else max(room // 4, 1)
+        self._expires = refresh_every(hub.layer)
+        self._pause = SHORTEST
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking = False
+        self._looked_at = 0
+        self._renewed = 0.0
+
+    def start(self) -> None:
+        """Look after the hub from now on."""
+        if self._timer is None and not self._looking:
+            self._renewed = asyncio.get_running_loop().time()
+            self._look_in(self._delay())
+
+    def trouble(self, error: BaseException) -> None:
+        """Take note that a call to the layer failed."""
+        if not self.lost:
+            self.lost = True
+            logger.error(
+                "The channel layer is lost: %r. Requests are answered; events wait until it is "
+                "back, and members are told to resync then.",
+                error,
+            )
+            self._pause = SHORTEST
+            self._look_in(self._delay())
+
+    def noticed(self, received: int) -> None:
+        """Take note of how many messages the layer has brought."""
+        if self._messages is not None and received - self._looked_at >= self._messages:
+            self._looked_at = received
+            self._look_in(0)
+
+    def _delay(self) -> float | None:
+        """Return the seconds until the next look; None where there is nothing to look after."""
+        if self.lost:
+            delay, self._pause = pauses(self._pause)
+            return delay if self._every is None else min(delay, self._every)
+        if not self._hub.has_groups:
+            return None
+        due = None
+        if self._expires is not None:
+            due = max(self._renewed + self._expires - asyncio.get_running_loop().time(), 0)
+        return min((each for each in (self._every, due) if each is not None), default=None)
+
+    def _look_in(self, delay: float | None) -> None:
+        if self._looking:  # it sees to the next look itself
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if delay is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(delay, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._looking = True
+        self._hub.start(self._look())
+
+    async def _look(self) -> None:
+        self._looked_at = self._hub.received
+        try:
+            await self._see()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the layer does not serve
+            self.trouble(error)
+        finally:
+            self._looking = False
+            delay = self._delay()
+            if delay is None and self._canary is not None:
+                await self._canary.rest()
+                delay = self._delay()  # somebody may have joined meanwhile
+            self._look_in(delay)
+
+    async def _see(self) -> None:
+        lost, now = self.lost, asyncio.get_running_loop().time()
+        crowded = await self._canary.fly() if self._canary is not None else False
+        if lost or (self._expires is not None and now - self._renewed >= self._expires):
+            await self._hub.join_again()
+            self._renewed = now
+        if lost:
+            self._hub.wake()
+            self.lost, self._pause = False, SHORTEST
+            logger.warning("The channel layer is back; members are told to resync.")
+        if lost or crowded:
+            self._hub.resync()
+
+    async def listen_again(self) -> None:
+        """Ask the layer anew for the canary."""
+        if self._canary is not None:
+            await self._canary.rest()

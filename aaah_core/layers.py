@@ -1,0 +1,82 @@
+"""The channel layer as others made it: what it is, and how long a call to it may take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer
+
+from aaah_core import conf
+
+__all__ = ["capacity", "in_memory", "refresh_every", "require_group_name", "trap", "within"]
+
+T = TypeVar("T")
+
+#: Seconds between two times that memberships are renewed, at most.
+REFRESH = 600.0
+
+
+async def within(work: Awaitable[T], seconds: float | None = None) -> T:
+    """Return what the layer returns, or give it up after ``AAAH["LAYER_TIMEOUT"]`` seconds.
+
+    Args:
+        work: A call to the layer.
+        seconds: A shorter time.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    limit = conf.current().LAYER_TIMEOUT
+    async with asyncio.timeout(limit if seconds is None else min(seconds, limit)):
+        return await work
+
+
+def in_memory(layer: Any) -> bool:
+    """Return whether a layer lives in this process, and so cannot be lost."""
+    return isinstance(layer, InMemoryChannelLayer)
+
+
+def capacity(layer: Any) -> int | None:
+    """Return how many messages may wait for this process in all; None where that is not bounded."""
+    found = None if in_memory(layer) else getattr(layer, "capacity", None)
+    return found if isinstance(found, int) else None
+
+
+def refresh_every(layer: Any) -> float | None:
+    """Return after how many seconds memberships are renewed; None where they do not expire."""
+    expiry = getattr(layer, "group_expiry", None)
+    return None if expiry is None else min(expiry / 3, REFRESH)
+
+
+def require_group_name(layer: Any, name: str) -> None:
+    """Refuse a name of a group that the layer would refuse.
+
+    Raises:
+        TypeError: It has other characters than a layer allows, or too many.
+    """
+    if isinstance(layer, BaseChannelLayer):
+        layer.require_valid_group_name(name)
+
+
+def trap(layer: Any) -> str | None:
+    """Return what is wrong where Redis is given up on while it is only waited for, else None.
+
+    redis-py gives up a command after `socket_timeout`, since its version 8 after 5 seconds; and
+    channels_redis lets Redis wait for a message just as long.
+    """
+    waits = getattr(layer, "brpop_timeout", None)
+    if waits is None or not hasattr(layer, "create_pool"):
+        return None
+    for index in range(layer.ring_size):
+        limit = getattr(layer.create_pool(index).make_connection(), "socket_timeout", None)
+        if limit is not None and limit <= waits:
+            return (
+                f"redis-py gives Redis up after {limit:g} s (socket_timeout), and channels_redis "
+                f"waits {waits:g} s for a message: every idle wait ends in an error, and a message "
+                f"that comes just then is lost. Set socket_timeout to {3 * waits:g} in each entry "
+                f'of CHANNEL_LAYERS[...]["CONFIG"]["hosts"]: {{"address": "redis://...", '
+                f'"socket_timeout": {3 * waits:g}}}.'
+            )
+    return None
