@@ -21,6 +21,8 @@ logger = logging.getLogger("aaah")
 SHORTEST, LONGEST = 0.1, 5.0
 #: Seconds that the layer may take to let a listener go.
 CLEANUP = 5.0
+#: Seconds after which one that goes on is cancelled again.
+AGAIN = 0.1
 
 
 def pauses(pause: float) -> tuple[float, float]:
@@ -53,5 +55,9 @@ async def listen(hub: Hub, channel: str, deliver: Callable[[Any], None]) -> None
 
 async def stop(task: asyncio.Task[None]) -> None:
     """End a task that listens."""
-    task.cancel()
-    await asyncio.wait([task], timeout=CLEANUP)
+    # redis-py may lose a cancellation while it connects, and the next one too.
+    for _ in range(round(CLEANUP / AGAIN)):
+        task.cancel()
+        await asyncio.wait([task], timeout=AGAIN)
+        if task.done():
+            return

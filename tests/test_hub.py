@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import random
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -444,6 +445,20 @@ async def test_a_layer_that_cannot_take_a_group_back_is_logged(layer, monkeypatc
     assert not hub._groups
     assert caplog.text.count("The channel layer is lost: OSError('away')") == 1
     assert caplog.text.count("The channel layer is back") == 1
+
+
+async def test_a_layer_that_swallows_a_cancellation_keeps_nobody_from_leaving(layer, monkeypatch):
+    receive = layer.receive
+
+    async def swallows(channel):  # as redis-py does while it connects
+        with suppress(asyncio.CancelledError):
+            await receive(channel)
+        return await receive(channel)
+
+    monkeypatch.setattr(layer, "receive", swallows)
+    async with asyncio.timeout(3):
+        async with connect(Room.as_asgi()) as client:
+            await client.call("join", group="club")
 
 
 # Layers that wait to make a name, and loops that end.
