@@ -52,8 +52,9 @@ class Care:
         if not self.lost:
             self.lost = True
             logger.error(
-                "The channel layer is lost: %r. Requests are answered; events wait until it is "
-                "back, and members are told to resync then.",
+                "The channel layer is lost: %s: %s. Requests are answered; groups are joined again "
+                "when it is back, and their members told to resync.",
+                type(error).__name__,
                 error,
             )
             self._pause = SHORTEST
