@@ -21,6 +21,7 @@ __all__ = [
     "check_databases",
     "check_layers",
     "check_plugins",
+    "check_redis",
     "check_routes",
     "register",
 ]
@@ -28,7 +29,14 @@ __all__ = [
 
 def register() -> None:
     """Register the checks with Django."""
-    for check in (check_plugins, check_consumers, check_databases, check_layers, check_routes):
+    for check in (
+        check_plugins,
+        check_consumers,
+        check_databases,
+        check_layers,
+        check_routes,
+        check_redis,
+    ):
         checks.register(check, "aaah")
 
 
@@ -100,6 +108,20 @@ def check_layers(**kwargs: Any) -> list[checks.CheckMessage]:
         )
         for alias in channel_layers.configs
         if isinstance(channel_layers[alias], InMemoryChannelLayer)
+    ]
+
+
+def check_redis(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.W003: redis-py gives Redis up while channels_redis waits for a message."""
+    from channels.layers import channel_layers  # as above
+
+    from aaah_core.layers import trap
+
+    problems = {alias: trap(channel_layers[alias]) for alias in channel_layers.configs}
+    return [
+        checks.Warning(f"The channel layer {alias!r}: {problem}", id="aaah.W003")
+        for alias, problem in problems.items()
+        if problem is not None
     ]
 
 

@@ -66,9 +66,10 @@ def trap(layer: Any) -> str | None:
     redis-py gives up a command after `socket_timeout`, since its version 8 after 5 seconds; and
     channels_redis lets Redis wait for a message just as long.
     """
-    waits = getattr(layer, "brpop_timeout", None)
-    if waits is None or not hasattr(layer, "create_pool"):
+    # Of the class: another layer of channels_redis has no attributes where no event loop runs.
+    if not hasattr(type(layer), "brpop_timeout"):
         return None
+    waits = layer.brpop_timeout
     for index in range(layer.ring_size):
         limit = getattr(layer.create_pool(index).make_connection(), "socket_timeout", None)
         if limit is not None and limit <= waits:

@@ -12,6 +12,7 @@ from django.core.checks import Error, run_checks
 from django.core.checks import Warning as CheckWarning
 from django.test import override_settings
 from django.urls import include, path, re_path
+from importlib_metadata import version
 
 from aaah_core import AsyncActionHandler, AsyncAPIConsumer, backtracking, checks
 from aaah_core.testing import registry
@@ -294,3 +295,38 @@ def test_the_routes_of_the_asgi_application_are_looked_at(core, monkeypatch):
     with application(monkeypatch, source):
         messages = checks.check_routes()
     assert [each.id for each in messages] == ["aaah.W002"]
+
+
+# aaah.W003
+
+
+def redis_layers(**host):
+    """Return settings of both layers of channels_redis; nothing has to serve there."""
+    config = {"hosts": [{"host": "127.0.0.1", "port": 1, **host}]}
+    return {
+        name: {"BACKEND": f"channels_redis.{backend}", "CONFIG": config}
+        for name, backend in (
+            ("core", "core.RedisChannelLayer"),
+            ("pubsub", "pubsub.RedisPubSubChannelLayer"),
+        )
+    }
+
+
+@pytest.mark.parametrize("seconds", [2, 5.0])
+def test_a_redis_that_is_given_up_while_a_message_is_waited_for_is_w003(seconds):
+    with override_settings(CHANNEL_LAYERS=redis_layers(socket_timeout=seconds)):
+        (warning,) = found("aaah.W003")
+    assert warning.msg.startswith("The channel layer 'core': redis-py gives Redis up after")
+    assert '"socket_timeout": 15' in warning.msg
+
+
+@pytest.mark.parametrize("seconds", [6, 15, None])
+def test_a_redis_that_is_waited_for_longer_is_not(seconds):
+    with override_settings(CHANNEL_LAYERS=redis_layers(socket_timeout=seconds)):
+        assert found("aaah.W003") == []
+
+
+def test_what_redis_py_does_where_nothing_is_set_is_w003_from_its_version_8_on():
+    with override_settings(CHANNEL_LAYERS=redis_layers()):
+        messages = found("aaah.W003")
+    assert bool(messages) is (int(version("redis").partition(".")[0]) >= 8)
