@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import itertools
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -100,6 +101,11 @@ def plugin(**hooks):
     for name, function in hooks.items():
         setattr(module, name, hookimpl(function))
     return module
+
+
+def shown(value):
+    """Return an id of a parameter, the same in each process: without addresses."""
+    return re.sub(r" at 0x\w+", "", repr(value))
 
 
 def action(method=None, **options):
