@@ -55,7 +55,7 @@ def hostile(**attributes):
 CODECS = {"json": "json", "msgpack": "msgpack", Packed(): "msgpack"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def plugins():
     with registry("async_action", "drf", "msgpack"):
         yield

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from aaah_core.registry import Registry, use
 from aaah_core.testing import registry
 
 #: PostgreSQL refuses to run as root: this is "nobody".
@@ -152,9 +153,16 @@ def _copied(programs: Path, folder: Path) -> Path:
     return folder / programs.relative_to(package.parent)
 
 
+@pytest.fixture(scope="session")
+def _plugins_under_test() -> Registry:
+    with registry("drf", "async_action", "msgpack") as isolated:
+        return isolated
+
+
 @pytest.fixture(autouse=True)
-def only_the_plugins_under_test() -> Iterator[None]:
-    with registry("drf", "async_action", "msgpack"):
+def only_the_plugins_under_test(_plugins_under_test: Registry) -> Iterator[None]:
+    _plugins_under_test.plans.clear()  # what one test compiled may hold its settings
+    with use(_plugins_under_test):
         yield
 
 
