@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import itertools
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -24,17 +25,12 @@ from tests.redis_server import LAYERS, NotStarted, layer_of, running
 _numbers = itertools.count(1)
 
 
-#: Why there was no Redis, if there was none: the end of the run says so.
-_no_redis = []
-
-
 @contextmanager
 def _redis_or_skip():
     with ExitStack() as stack:
         try:
             server = stack.enter_context(running())
         except NotStarted as error:
-            _no_redis.append(str(error))
             # Not everybody has it; the end of the run names what was not tested for want of it.
             pytest.skip(f"no Redis: {error}")
         yield server
@@ -68,9 +64,12 @@ def layer(request):
 
 def pytest_terminal_summary(terminalreporter):
     """Say what was not tested for want of Redis, and what the programme reached."""
-    if _no_redis:
+    # A worker of pytest-xdist tells its skipped tests and nothing else.
+    reasons = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
+    if missing := [reason for reason in reasons if "no Redis: " in reason]:
         terminalreporter.section("Redis did not start", red=True)
-        terminalreporter.write_line(f"What needs Redis was NOT tested: {_no_redis[0]}")
+        reason = missing[0].partition("no Redis: ")[2]
+        terminalreporter.write_line(f"What needs Redis was NOT tested: {reason}")
     _print_programme(terminalreporter)
 
 
@@ -100,6 +99,11 @@ def plugin(**hooks):
     for name, function in hooks.items():
         setattr(module, name, hookimpl(function))
     return module
+
+
+def shown(value):
+    """Return an id of a parameter, the same in each process: without addresses."""
+    return re.sub(r" at 0x\w+", "", repr(value))
 
 
 def action(method=None, **options):

@@ -36,7 +36,7 @@ from aaah_core import (
 )
 from aaah_core.running import current_running
 from aaah_core.testing import Refused, connect, registry
-from tests.conftest import Socket, action, collector, consumer, plugin
+from tests.conftest import Socket, action, collector, consumer, plugin, shown
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -121,7 +121,7 @@ class Liar(Response):
         (Response({"a": 1}, 201), {"a": 1}, 201),
         (Response({"a": 1}, 403), {"a": 1}, 403),
     ],
-    ids=repr,
+    ids=shown,
 )
 async def test_what_an_action_returns_becomes_data_and_status(returned, data, status):
     reply = await asked(consumer(hello, returning(returned)))
@@ -138,7 +138,7 @@ async def test_a_reply_that_is_a_part_of_a_stream_says_so():
     assert (await asked(consumer(hello, returning(Reply(1, more=True)))))["more"] is True
 
 
-@pytest.mark.parametrize("value", [object(), {"a": [object()]}, 2**70, Liar(1, 200)], ids=repr)
+@pytest.mark.parametrize("value", [object(), {"a": [object()]}, 2**70, Liar(1, 200)], ids=shown)
 async def test_what_nobody_can_carry_is_a_500(value, caplog):
     reply = await asked(consumer(hello, returning(value)), request_id=7)
     assert reply["status"] == 500

@@ -55,7 +55,7 @@ def hostile(**attributes):
 CODECS = {"json": "json", "msgpack": "msgpack", Packed(): "msgpack"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def plugins():
     with registry("async_action", "drf", "msgpack"):
         yield
@@ -246,7 +246,7 @@ async def test_over_sockets_one_too_many_is_refused_and_an_old_connection_ends_w
     from websockets.asyncio.client import connect as connect_socket
     from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-    limits = {"connections_per_address": 1, "age": 1}
+    limits = {"connections_per_address": 1, "age": 0.5}
     with served(hostile(limits=limits).as_asgi()) as port:
         uri = f"ws://127.0.0.1:{port}/"
         async with asyncio.timeout(30), connect_socket(uri, proxy=None) as ws:

@@ -101,11 +101,11 @@ async def test_an_echo_takes_less_than_50_ms_while_sync_actions_sleep(tmp_path, 
 # Those that come and go.
 
 
-async def come_and_go(server, chance):
-    """Come, call, and leave: politely, or in the middle of an action."""
+async def come_and_go(server, chance, stay):
+    """Come, call, and leave within so many seconds: politely, or in the middle of an action."""
     if chance.random() < 1 / 3:
         async with Rude(server) as client:
-            await client.send(chance.choice(["wait", "sleep"]), seconds=chance.uniform(0.1, 1))
+            await client.send(chance.choice(["wait", "sleep"]), seconds=chance.uniform(0.1, stay))
             await asyncio.sleep(0.05)
             if chance.random() < 0.5:
                 client.reset()
@@ -113,16 +113,16 @@ async def come_and_go(server, chance):
     async with open_socket(server) as ws:
         assert (await call(ws, "row"))["status"] == 200
         assert (await call(ws, "shout"))["status"] == 204
-        await asyncio.sleep(chance.uniform(0, 1))
+        await asyncio.sleep(chance.uniform(0, stay))
         assert (await call(ws, "echo", value=1))["data"] == 1
 
 
-async def churn(server, rate, seconds, seed):
-    """Let clients come at a rate; return how many came."""
+async def churn(server, rate, seconds, seed, stay=1):
+    """Let clients come at a rate, and stay for so many seconds; return how many came."""
     chance = random.Random(seed)
     async with asyncio.TaskGroup() as clients:
         for _ in range(int(rate * seconds)):
-            clients.create_task(come_and_go(server, chance))
+            clients.create_task(come_and_go(server, chance, stay))
             await asyncio.sleep(1 / rate)
     return int(rate * seconds)
 
@@ -144,7 +144,7 @@ async def test_nothing_is_left_of_clients_that_come_and_go(tmp_path):
     with served(tmp_path) as server:
         await warm(server)
         before = await idle(server)
-        await churn(server, rate=20, seconds=2, seed=1)
+        await churn(server, rate=40, seconds=1, seed=1, stay=0.3)
         after = await let_go(server, before, 6)
         assert after["descriptors"] <= before["descriptors"] + 2
         assert after["threads"] <= 20

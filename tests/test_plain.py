@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from aaah_core.errors import EncodeError
 from aaah_core.plain import MAX_DEPTH, to_plain
+from tests.conftest import shown
 
 many = settings(deadline=None)
 
@@ -191,14 +192,14 @@ def same(left, right):
         (Bare({1}), [[1]]),
         (Declared(), {"size": [1]}),
     ],
-    ids=repr,
+    ids=shown,
 )  # fmt: skip
 def test_the_table(value, plain):
     same(to_plain(value), plain)
     same(to_plain({"a": [value]}), {"a": [plain]})
 
 
-@pytest.mark.parametrize("value", [b"ab", bytearray(b"ab"), memoryview(b"a-b-")[::2]], ids=repr)
+@pytest.mark.parametrize("value", [b"ab", bytearray(b"ab"), memoryview(b"a-b-")[::2]], ids=shown)
 def test_a_codec_that_has_bytes_keeps_them(value):
     same(to_plain([value, {b"ab": value}], keep_bytes=True), [b"ab", {"YWI=": b"ab"}])
 

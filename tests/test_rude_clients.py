@@ -64,7 +64,7 @@ async def test_nothing_is_left_of_a_client_whose_line_dies_amid_an_action(
 async def hang_up(server, action):
     async with Rude(server) as client:
         await client.send("echo")
-        await client.send(action, seconds=30 if action == "wait" else 1.5)
+        await client.send(action, seconds=30 if action == "wait" else 0.8)
         await asyncio.get_running_loop().sock_recv(client.socket, 100)
         client.reset()
 
@@ -133,6 +133,8 @@ PINGS = {
     "uvicorn": ("--ws-ping-interval", "0.3", "--ws-ping-timeout", "0.3"),
     "daphne": ("--ping-interval", "1", "--ping-timeout", "1"),
 }
+#: Seconds in which a server that has no answer to its ping gives the client up.
+LONG = {"uvicorn": 1.2, "daphne": 2.5}
 
 
 @each_way
@@ -142,7 +144,7 @@ async def test_a_long_action_with_calls_behind_it_outlives_the_servers_pings(
     with serving(name, APPLICATION, tmp_path, *PINGS[name]) as server:
         silent(server)
         async with asyncio.timeout(20), open_socket(server) as ws:
-            requests = [{"action": action, "seconds": 2.5}, *[{"action": "echo"}] * 5]
+            requests = [{"action": action, "seconds": LONG[name]}, *[{"action": "echo"}] * 5]
             for number, request in enumerate(requests):
                 await ws.send(json.dumps({**request, "request_id": number}))
             replies = [json.loads(await ws.recv()) for _ in requests]

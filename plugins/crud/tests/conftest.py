@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from aaah_core.registry import Registry, use
 from aaah_core.testing import registry
 
 #: PostgreSQL refuses to run as root: this is "nobody".
@@ -76,6 +77,7 @@ class Cluster:
     def start(self, **more: Any) -> None:
         options = {
             "fsync": "off",
+            "deadlock_timeout": "100ms",
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
@@ -148,25 +150,34 @@ def _copied(programs: Path, folder: Path) -> Path:
     package = programs.parents[1]
     for each in package.parent.glob(f"{package.name}*"):  # its libraries stand beside it
         if each.suffix != ".dist-info":
-            shutil.copytree(each, folder / each.name)
+            shutil.copytree(each, folder / each.name, copy_function=_linked)
     return folder / programs.relative_to(package.parent)
 
 
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+@pytest.fixture(scope="session")
+def _plugins_under_test() -> Registry:
+    with registry("drf", "async_action", "msgpack") as isolated:
+        return isolated
+
+
 @pytest.fixture(autouse=True)
-def only_the_plugins_under_test() -> Iterator[None]:
-    with registry("drf", "async_action", "msgpack"):
+def only_the_plugins_under_test(_plugins_under_test: Registry) -> Iterator[None]:
+    _plugins_under_test.plans.clear()  # what one test compiled may hold its settings
+    with use(_plugins_under_test):
         yield
-
-
-#: Why there was no PostgreSQL, if there was none: the end of the run says so.
-missing: list[str] = []
 
 
 def _or_skip(server: Any) -> Iterator[Any]:
     try:
         given = server.__enter__()
     except NotStarted as error:
-        missing.append(str(error))
         # Not everybody has it; the end of the run names what was not tested for want of it.
         pytest.skip(f"no PostgreSQL: {error}")
     try:
@@ -188,7 +199,9 @@ def own_cluster() -> Iterator[Cluster]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if missing:
-        reason = missing[0]
+    # A worker of pytest-xdist tells its skipped tests and nothing else.
+    reasons = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
+    if missing := [reason for reason in reasons if "no PostgreSQL: " in reason]:
+        reason = missing[0].partition("no PostgreSQL: ")[2]
         terminalreporter.section("PostgreSQL did not start", red=True)
         terminalreporter.write_line(f"What needs PostgreSQL was NOT tested: {reason}")

@@ -13,7 +13,7 @@ from django.core import mail
 from django.db import DatabaseError, connections, transaction
 
 from aaah_async_action.decorators import async_action
-from aaah_core import AsyncAPIConsumer
+from aaah_core import AsyncAPIConsumer, watchdog
 from aaah_core.testing import connect
 
 
@@ -136,7 +136,10 @@ async def test_async_code_heals_after_the_call_that_met_a_connection_that_ended(
 
 
 @pytest.mark.parametrize("database", [{"CONN_MAX_AGE": 60}], indirect=True)
-async def test_async_code_that_hides_the_error_heals_when_the_watchdog_has_looked() -> None:
+async def test_async_code_that_hides_the_error_heals_when_the_watchdog_has_looked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watchdog, "INTERVAL", 0.02)
     async with connect(Chat.as_asgi()) as client:
         assert (await client.call("forgive"))["status"] == 204
         async with asyncio.timeout(30):

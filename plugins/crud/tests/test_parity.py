@@ -612,7 +612,7 @@ def examples(number: int) -> Any:
     return hypothesis_settings(max_examples=number, deadline=None, suppress_health_check=shared)
 
 
-@examples(150)
+@examples(60)
 @given(story=stories())
 async def test_what_is_served_answers_over_the_socket_what_it_answers_over_http(story: Any) -> None:
     await assert_parity(*story)

@@ -424,7 +424,7 @@ async def test_debug_handlers_let_an_exception_leave_the_application():
     assert (await say(client, action="none such"))["status"] == 405
     await client.send_json_to({"action": "fail", "how": "bug"})
     with pytest.raises(ValueError, match="secret"):
-        await client.receive_json_from()
+        await client.wait()
 
 
 async def test_the_handler_is_read_when_an_exception_happens(monkeypatch, settings):
@@ -861,8 +861,9 @@ async def test_the_groups_of_a_class_are_not_changed_by_its_connections():
 
 async def test_a_url_must_capture_what_names_the_group():
     client = AuthCommunicator(ADA, Room(), "/ws/")
+    await client.send_input({"type": "websocket.connect"})
     with pytest.raises(AssertionError, match="Expected Room to be called with a URL keyword"):
-        await client.connect()
+        await client.wait()
 
 
 # Settings and utilities.

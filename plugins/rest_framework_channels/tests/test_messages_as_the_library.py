@@ -372,7 +372,7 @@ async def test_with_debug_handlers_an_exception_of_drfs_leaves_too():
     c = ExtendedWebsocketCommunicator(P(), "/")
     await c.send_json_to({"action": "bad", "route": ""})
     with pytest.raises(ValidationError):
-        await c.receive_json_from()
+        await c.wait()
 
 
 async def test_a_permission_of_drfs_tells_reading_from_writing():
@@ -472,8 +472,9 @@ async def test_a_consumer_knows_its_group():
 async def test_a_group_must_have_a_name():
     P = parent(group_send_lookup_kwargs="room")
     c = AuthCommunicator(ADA, P(), "/", kwargs={"room": None})
+    await c.send_input({"type": "websocket.connect"})
     with pytest.raises(AssertionError, match="The group_send_lookup_kwargs of kwargs is None"):
-        await c.connect()
+        await c.wait()
 
 
 async def test_a_consumer_has_what_consumers_of_channels_have():
