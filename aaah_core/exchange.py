@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
@@ -57,17 +56,15 @@ async def _respond_to_all(connection: Connection, batch: list[Call | RequestErro
             running.until = math.inf
             await running.wait_for_threads()
         running.renew(asyncio.get_running_loop().time(), limits.deadline)
-        if size > limits.outbox_bytes:
-            request = refused(request, _full)  # noqa: PLW2901 - it must not run
+        if size > limits.outbox_bytes and isinstance(request, Call):
+            detail = "The replies before it in the batch are too large."
+            request = TooLarge(detail, call=request)  # noqa: PLW2901 - it must not run
         payload = await dispatch.respond(plan, connection.consumer, request)
         if payload is not None:
             payload, more = _carried(connection, request, payload)
             answered.append(payload)
             size += more
     return answered or None
-
-
-_full = partial(TooLarge, "The replies before it in the batch are too large.")
 
 
 def _carried(connection: Connection, request: Any, payload: Any) -> tuple[Any, int]:
