@@ -281,5 +281,9 @@ class Calls:
             self._inbox.close()
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks))
+        try:
+            if self._tasks:
+                await asyncio.wait(list(self._tasks))
+        finally:
+            for task in self._tasks:  # those that did not let the first one through in time
+                task.cancel()

@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec.msgpack import decode
+from msgspec.msgpack import Encoder, decode
 
 from aaah_core.dispatch import FAILURES
 from aaah_core.messages import Call, Event
@@ -39,6 +39,9 @@ RESYNC = "aaah.resync"
 _logged: set[tuple[object, ...]] = set()
 _LOGGED = 1_000
 
+#: For the size of a message; what only an in-memory layer carries counts as nothing.
+_measured = Encoder(enc_hook=lambda value: None).encode
+
 _FIELDS = frozenset(Event.__struct_fields__)
 
 
@@ -53,6 +56,8 @@ class Delivery:
     frame: str | bytes | None
     #: The plans on the way to the handler whose action broadcast it, with what they ask.
     asked: list[tuple[Plan, list[Moment]]]
+    #: Bytes, about, that it takes while it waits.
+    size: int
 
 
 class Queue:
@@ -61,26 +66,31 @@ class Queue:
     It lives, and its task with it, as long as there are any.
     """
 
-    __slots__ = ("_connection", "_waiting", "task")
+    __slots__ = ("_connection", "_size", "_waiting", "task")
 
     def __init__(self, connection: Connection, first: Delivery) -> None:
         self._connection = connection
         self._waiting = deque([first])
+        self._size = first.size
         connection.events = self  # before the task: some loops begin it, and may end it, at once
         # No call's context is an event's.
         self.task = asyncio.create_task(self._run(), context=connection.context)
 
     def put(self, delivery: Delivery) -> None:
         """Let a delivery wait; who lags too far behind is closed."""
-        if len(self._waiting) < self._connection.plan.limits.outbox:
+        limits, size = self._connection.plan.limits, self._size + delivery.size
+        if len(self._waiting) < limits.outbox and size <= limits.outbox_bytes:
             self._waiting.append(delivery)
+            self._size = size
         else:
             self._connection.transport.overload()
 
     async def _run(self) -> None:
         try:
             while self._waiting:
-                await _run(self._connection, self._waiting.popleft())
+                delivery = self._waiting.popleft()
+                self._size -= delivery.size
+                await _run(self._connection, delivery)
         finally:
             self._connection.events = None
 
@@ -160,7 +170,7 @@ def _give(
         if frame is None:
             return
     asked = [] if event is None else _asked(plan, message.get("handler"))
-    delivery = Delivery(message, event, frame, asked)
+    delivery = Delivery(message, event, frame, asked, _size(message, frame))
     if frame is None or any(moments for _, moments in asked):
         for member in members:
             _queue(member, delivery)
@@ -175,6 +185,18 @@ def _push(members: list[Connection], delivery: Delivery) -> None:
             member.transport.push(frame)
         else:
             member.events.put(delivery)
+
+
+def _size(message: dict[str, Any], frame: str | bytes | None) -> int:
+    data = message.get("data") if frame is None else frame
+    if type(data) is bytes:
+        return len(data)
+    if type(data) is str:
+        return len(data) if data.isascii() else len(data.encode("utf-8", "surrogatepass"))
+    try:
+        return len(_measured(message))
+    except Exception:  # noqa: BLE001 - no layer between processes carries it
+        return 0
 
 
 def _event(message: dict[str, Any]) -> Event:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
-from aaah_core.errors import RequestError, UnsupportedFrame
+from aaah_core.errors import RequestError, TooLarge, UnsupportedFrame
 from aaah_core.messages import Call
 from aaah_core.replies import bug
 from aaah_core.running import current_running
@@ -43,23 +44,39 @@ def respond(connection: Connection, request: Request) -> Awaitable[Any]:
 
 
 async def _respond_to_all(connection: Connection, batch: list[Call | RequestError]) -> Any:
+    plan, limits, running = connection.plan, connection.plan.limits, current_running.get()
+    if len(batch) > limits.batch:
+        error = TooLarge(f"A batch has more than {limits.batch} calls.")
+        return await dispatch.respond(plan, connection.consumer, error)
     answered: list[Any] = []
+    size = 0
     for request in batch:
-        now = asyncio.get_running_loop().time()
-        current_running.get().renew(now, connection.plan.limits.deadline)
-        payload = await dispatch.respond(connection.plan, connection.consumer, request)
+        if running.threads:
+            # As after any call: it counts as running until its thread ends, and nothing cuts it.
+            running.until = math.inf
+            await running.wait_for_threads()
+        running.renew(asyncio.get_running_loop().time(), limits.deadline)
+        if size > limits.outbox_bytes and isinstance(request, Call):
+            detail = "The replies before it in the batch are too large."
+            request = TooLarge(detail, call=request)  # noqa: PLW2901 - it must not run
+        payload = await dispatch.respond(plan, connection.consumer, request)
         if payload is not None:
-            answered.append(_carried(connection, request, payload))
+            payload, more = _carried(connection, request, payload)
+            answered.append(payload)
+            size += more
     return answered or None
 
 
-def _carried(connection: Connection, request: Any, payload: Any) -> Any:
-    """Return a payload: one that cannot be carried must not cost the others of its batch."""
+def _carried(connection: Connection, request: Any, payload: Any) -> tuple[Any, int]:
+    """Return a payload and its size.
+
+    One that cannot be carried must not cost the others of its batch.
+    """
     try:
-        connection.codec.encode([payload])  # one level further in, as it will be
+        # One level further in, as it will be.
+        return payload, len(connection.codec.encode([payload]))
     except Exception as error:  # noqa: BLE001 - as in `encode`
-        return _bug(connection, request, error)
-    return payload
+        return _bug(connection, request, error), 0
 
 
 def refused(request: Request, error: Callable[..., RequestError]) -> Request:

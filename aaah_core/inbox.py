@@ -15,8 +15,11 @@ Message = dict[str, Any]
 
 
 def size_of(message: Message) -> int:
-    """Return the size of a frame: in bytes, or in characters where it is text."""
-    return len(message.get("text") or message.get("bytes") or "")
+    """Return the bytes of a frame."""
+    text = message.get("text")
+    if text and not text.isascii():
+        return len(text.encode("utf-8", "surrogatepass"))
+    return len(text or message.get("bytes") or "")
 
 
 class Inbox:

@@ -39,6 +39,8 @@ class Limits:
     parameters: Count = 100
     #: Characters of a route, query included.
     route_length: Count = 256
+    #: Calls of one batch, in a wire that has them.
+    batch: Count = 100
     #: Calls that wait on one connection.
     inbox: Count = 512
     #: Bytes of the frames that wait on one connection.

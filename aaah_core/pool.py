@@ -13,6 +13,10 @@ from typing import Protocol
 __all__ = ["Job", "Pool"]
 
 
+#: Jobs that wait before those given up among them are looked for.
+CROWD = 64
+
+
 class Job(Protocol):
     """What a thread of the pool runs."""
 
@@ -46,6 +50,7 @@ class Pool:
         self._threads: set[threading.Thread] = set()
         self._resting: list[_Inbox] = []
         self._waiting: deque[Job] = deque()
+        self._crowd = CROWD
         self._dismisser: threading.Timer | None = None
         self._shut = False
 
@@ -95,6 +100,9 @@ class Pool:
     def _wait(self, job: Job) -> None:
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()  # while every thread hangs, given up calls must not pile up
+        if len(self._waiting) >= self._crowd:  # nor behind one that is still wanted
+            self._waiting = deque(each for each in self._waiting if not each.done())
+            self._crowd = max(CROWD, 2 * len(self._waiting))
         self._waiting.append(job)
 
     def _work(self, inbox: _Inbox) -> None:

@@ -100,9 +100,9 @@ class Transport:
         # A character has four bytes at most: a short text needs no second look.
         if text is not None and len(text) * 4 <= self._frame_bytes:
             return True
-        if size_of(message) > self._frame_bytes or not text or text.isascii():
-            return size_of(message) <= self._frame_bytes
-        return len(text.encode("utf-8", "surrogatepass")) <= self._frame_bytes
+        if text is not None and len(text) > self._frame_bytes:
+            return False
+        return size_of(message) <= self._frame_bytes
 
     def screen(self, admits: Callable[[Message], Awaitable[bool]]) -> None:
         """Let in only the frames that are admitted. Who admits one not has answered it."""

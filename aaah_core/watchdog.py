@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from aaah_core.workers import close_old_async_connections
 
 __all__ = ["INTERVAL", "Watched", "forget", "watch"]
+
+logger = logging.getLogger("aaah")
 
 #: Seconds between two looks, and how late a deadline can be.
 INTERVAL = 0.25
@@ -57,7 +60,10 @@ def _look(loop: asyncio.AbstractEventLoop, looks: int = 1, worked: bool = False)
         return
     now = loop.time()
     for connection in list(connections):
-        worked = connection.look(now) or worked
+        try:
+            worked = connection.look(now) or worked
+        except Exception:  # one that cannot be looked at must not end the deadlines of all
+            logger.exception("A connection cannot be looked at")
     if worked and looks >= LOOKS:
         task = loop.create_task(close_old_async_connections())
         _tasks.add(task)

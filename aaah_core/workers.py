@@ -6,10 +6,11 @@ import asyncio
 import atexit
 import logging
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
@@ -76,20 +77,32 @@ def _call_in_worker(function: Callable[..., Any], args: Any, kwargs: Any) -> Any
         return _call(function, args, kwargs)
 
 
-@cache
+_made: Pool | None = None
+_making = threading.Lock()
+
+
 def _pool() -> Pool:
+    return _made or _make()
+
+
+def _make() -> Pool:
     # asgiref's own pool is one thread, on which all sync code of all sockets would wait in a row.
-    pool = Pool(conf.current().SYNC_WORKERS, IDLE, close_worker_connections)
-    atexit.register(pool.shutdown)
-    return pool
+    global _made
+    with _making:  # two event loops may need it at once
+        if _made is None:
+            _made = Pool(conf.current().SYNC_WORKERS, IDLE, close_worker_connections)
+            atexit.register(_made.shutdown)
+        return _made
 
 
 def _leave_it_to_the_parent() -> None:
     # A forked process has none of the threads, and what it writes to their pipes reaches the
     # parent's: it needs a pool of its own, and must not shut this one down as it exits.
-    if _pool.cache_info().currsize:
-        atexit.unregister(_pool().shutdown)
-        _pool.cache_clear()
+    global _made, _making
+    _making = threading.Lock()  # a thread that is not here may have held it
+    if _made is not None:
+        atexit.unregister(_made.shutdown)
+        _made = None
 
 
 if hasattr(os, "register_at_fork"):

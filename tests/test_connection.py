@@ -906,6 +906,20 @@ async def test_the_inbox_is_bounded_in_bytes_too(quick):
         await socket.get(4)
 
 
+async def test_the_bytes_of_the_inbox_are_bytes_and_no_characters(quick):
+    gate = Gate()
+    chat = consumer(gate.action, hello, limits={"inbox_bytes": 300})
+    async with Socket(chat.as_asgi()) as socket:
+        socket.put(request("wait", 0))
+        await gate.until(lambda: gate.begun)
+        text = json.dumps({"action": "hello", "data": "\N{GRINNING FACE}" * 80}, ensure_ascii=False)
+        assert len(text) < 150
+        socket.put(text)
+        assert of(await socket.get(1))["status"] == 503
+        gate.open.set()
+        await socket.get(2)
+
+
 async def test_what_was_taken_out_of_the_inbox_makes_room_in_it(quick):
     @action
     async def look(self):
@@ -1102,6 +1116,32 @@ async def test_a_client_that_leaves_ends_all_calls_that_run():
         socket.put({"type": "websocket.disconnect", "code": 1000})
         await socket.task
     assert (gate.begun, gate.cancelled, gate.ended) == (3, 3, 3)
+
+
+async def test_a_call_that_swallows_a_cancel_is_cancelled_once_more_when_time_is_up(
+    caplog, monkeypatch
+):
+    monkeypatch.setattr(connection, "CLEANUP", 0.05)
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    @action
+    async def act(self):
+        begun.set()
+        try:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with Socket(consumer(act, concurrency=2).as_asgi()) as socket:
+        socket.put(request("act", 1))
+        await begun.wait()
+        socket.put({"type": "websocket.disconnect", "code": 1000})
+        await socket.task
+        async with asyncio.timeout(5):
+            await ended.wait()
+    assert "could not end its calls" in caplog.text
 
 
 async def test_the_calls_have_cleaned_up_before_anything_else_is_left():
@@ -1306,6 +1346,19 @@ async def test_the_watchdog_stops_when_nobody_is_left_and_begins_again(quick):
     async with connect(application) as ws:
         assert loop in watchdog._watched
         assert (await ws.call("hello"))["status"] == 200
+
+
+async def test_one_that_cannot_be_looked_at_ends_nobodys_deadline(quick, caplog):
+    class Wrong:
+        def look(self, now):
+            raise LookupError
+
+    watchdog.watch(wrong := Wrong())
+    gate = Gate()
+    async with connect(consumer(gate.action, limits={"deadline": 0.01}).as_asgi()) as ws:
+        assert (await ws.call("wait"))["status"] == 504
+    watchdog.forget(wrong)
+    assert "A connection cannot be looked at" in caplog.text
 
 
 async def test_old_connections_of_the_async_orm_are_let_go_now_and_then_while_calls_run(

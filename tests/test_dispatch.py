@@ -1216,6 +1216,60 @@ async def test_each_call_of_a_batch_has_its_own_deadline(quick):
     assert [each["status"] for each in answers] == [504, 405, 200]
 
 
+async def test_a_batch_of_too_many_calls_is_one_413_and_none_of_them_runs():
+    ran = []
+
+    @action
+    async def act(self):
+        ran.append(True)
+
+    chat = consumer(act, wire="batch", limits={"batch": 3})
+    with registry(collector(), batching()):
+        async with connect(chat.as_asgi()) as ws:
+            await ws.send([{"action": "act", "id": number} for number in range(1, 5)])
+            assert (await ws.receive())["status"] == 413
+            assert ran == []
+            await ws.send([{"action": "act", "id": number} for number in range(1, 4)])
+            assert [each["status"] for each in await ws.receive()] == [204] * 3
+    assert len(ran) == 3
+
+
+async def test_calls_of_a_batch_whose_replies_are_too_large_together_do_not_run():
+    ran = []
+
+    @action
+    async def act(self):
+        ran.append(True)
+        return "x" * 400
+
+    chat = consumer(act, wire="batch", limits={"outbox_bytes": 500})
+    answers = await replies(chat, *({"action": "act", "id": number} for number in range(1, 5)), 7)
+    assert [each["status"] for each in answers] == [200, 200, 413, 413, 400]
+    assert len(ran) == 2
+
+
+async def test_a_thread_that_outlives_a_call_of_a_batch_runs_beside_no_other(quick):
+    go_on, log = threading.Event(), []
+
+    @action(sync=True)
+    def wait(self):
+        go_on.wait(10)
+        log.append("ended")
+
+    @action
+    async def after(self):
+        log.append("after")
+
+    chat = consumer(wait, after, wire="batch", limits={"deadline": 0.05})
+    with registry(collector(), batching()):
+        async with connect(chat.as_asgi()) as ws:
+            await ws.send([{"action": "wait", "id": 1}, {"action": "after", "id": 2}])
+            await quick(10)  # by then it is over its deadline
+            go_on.set()
+            assert [each["status"] for each in await ws.receive()] == [504, 204]
+    assert log == ["ended", "after"]
+
+
 async def test_a_reply_that_is_too_deep_only_within_its_batch_costs_the_others_nothing():
     @action
     async def act(self):

@@ -253,6 +253,29 @@ async def test_more_events_than_the_outbox_holds_behind_a_method_close_the_conne
         assert await socket.get(1) == {"type": "websocket.close", "code": 4429}
 
 
+@pytest.mark.parametrize(("name", "plainly"), [("news", False), ("slow", False), ("slow", True)])
+async def test_more_bytes_of_events_behind_a_method_close_the_connection_too(layer, name, plainly):
+    began = asyncio.Event()
+
+    async def slow(self, event):
+        began.set()
+        await asyncio.Event().wait()
+
+    limits = {"outbox_bytes": 1000}
+    chat = type("Busy", (Room,), {"slow": slow, "limits": limits})
+    async with Socket(chat.as_asgi()) as socket:
+        await socket.get(0)
+        await apublish("room", "slow")
+        await began.wait()
+        for _ in range(3):
+            text = "é" * 300
+            if plainly:
+                await layer.group_send("room", {"type": "slow", "text": [text]})
+            else:
+                await apublish("room", name, text)
+        assert await socket.get(1) == {"type": "websocket.close", "code": 4429}
+
+
 async def test_each_member_has_its_own_copy_of_a_message(layer):
     async def mark(self, event):
         event["seen"].append(1)

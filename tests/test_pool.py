@@ -121,6 +121,18 @@ def test_what_is_cancelled_while_it_waits_never_runs_and_is_soon_forgotten(make)
     assert InPool(pool, int).result(10) == 0
 
 
+def test_what_is_cancelled_behind_one_that_still_waits_is_soon_forgotten_too(make):
+    pool = make(1)
+    jobs, futures = busy(pool, 1)
+    wanted = InPool(pool, int)
+    for _ in range(1000):
+        InPool(pool, pytest.fail).cancel()
+    assert len(pool._waiting) <= 64
+    last = InPool(pool, int)
+    free(jobs, futures)
+    assert (wanted.result(10), last.result(10)) == (0, 0)
+
+
 def test_a_thread_without_a_job_ends_and_a_new_one_takes_its_place(make, ended):
     pool = make(1, idle=0.01)
     first = InPool(pool, threading.current_thread).result(10)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import ContextVar
 
 import pytest
@@ -23,6 +25,7 @@ from django.test import TestCase, override_settings
 
 from aaah_core import ValidationError, databases, run_sync, workers
 from aaah_core.databases import lend
+from aaah_core.pool import Pool
 from aaah_core.running import Running, current_running, current_task
 from aaah_core.workers import close_old_async_connections
 from tests.conftest import InPool, python
@@ -32,7 +35,7 @@ committed = pytest.mark.django_db(transaction=True)
 
 def make_pool(size):
     with override_settings(AAAH={"SYNC_WORKERS": size}):
-        workers._pool.cache_clear()
+        workers._made = None
         return workers._pool()
 
 
@@ -42,7 +45,7 @@ def one_worker():
     pool = make_pool(1)
     yield pool
     pool.shutdown()
-    workers._pool.cache_clear()
+    workers._made = None
 
 
 @pytest.fixture
@@ -132,6 +135,25 @@ async def test_sync_code_sees_context_variables_and_may_set_them():
     assert variable.get() == "inside"
 
 
+def test_two_threads_that_need_the_pool_at_once_have_the_same(monkeypatch):
+    both, makes = threading.Barrier(2), []
+
+    class Slow(Pool):
+        def __init__(self, *args):
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.2)  # until the other makes one too, if it does
+            makes.append(self)
+            super().__init__(*args)
+
+    monkeypatch.setattr(workers, "Pool", Slow)
+    workers._made = None
+    with ThreadPoolExecutor(2) as threads:
+        found = set(threads.map(lambda _: workers._pool(), range(2)))
+    assert found == {workers._made} == set(makes)
+    workers._made.shutdown()
+    workers._made = None
+
+
 async def test_as_many_run_at_once_as_the_pool_has_threads():
     pool = make_pool(2)
     try:
@@ -148,7 +170,7 @@ async def test_as_many_run_at_once_as_the_pool_has_threads():
         assert threads[2] in threads[:2]
     finally:
         pool.shutdown()
-        workers._pool.cache_clear()
+        workers._made = None
 
 
 async def test_stop_iteration_is_a_runtime_error_and_hangs_nobody():
@@ -453,7 +475,7 @@ async def test_a_worker_closes_its_connection_when_it_has_nothing_to_do(outside_
             raw.execute("SELECT 1")
     finally:
         pool.shutdown()
-        workers._pool.cache_clear()
+        workers._made = None
 
 
 @committed
