@@ -139,7 +139,8 @@ def resync(audiences: Iterable[Mapping[Connection, None]], group: str) -> None:
         try:
             frame = _frame(members[0], event, frames)
             if frame is not None:
-                _push(members, Delivery({"type": RESYNC}, event, frame, []))
+                message = {"type": RESYNC}
+                _push(members, Delivery(message, event, frame, [], _size(message, frame)))
         except Exception as error:  # noqa: BLE001 - as in `deliver`
             _failed(members[0], {"type": RESYNC}, error)
 
