@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
 from aaah_core.errors import RequestError, TooLarge, UnsupportedFrame
+from aaah_core.inbox import size_of
 from aaah_core.messages import Call
 from aaah_core.replies import bug
 from aaah_core.running import current_running
@@ -74,7 +75,8 @@ def _carried(connection: Connection, request: Any, payload: Any) -> tuple[Any, i
     """
     try:
         # One level further in, as it will be.
-        return payload, len(connection.codec.encode([payload]))
+        frame = connection.codec.encode([payload])
+        return payload, size_of({connection.codec.frame: frame})
     except Exception as error:  # noqa: BLE001 - as in `encode`
         return _bug(connection, request, error), 0
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+from typing import Any
 
 import msgspec
 
-from aaah_core import DecodeError, Limits, check_bounds
+from aaah_core import DecodeError, Limits
 from aaah_core.defaults.json import JSONCodec
 from aaah_msgpack.codec import MessagePackCodec
 from tests.fuzz.inputs import choices
@@ -36,9 +38,37 @@ class Decoders:
         except DecodeError as error:
             _require_documented(error)
             return
-        check_bounds(payload, limits)
+        _require_within(payload, limits)
         assert payload == READERS[name](frame), "another reader reads something else"
         assert codec.decode(codec.encode(payload), limits) == payload, "it comes back as another"
+
+
+def _require_within(payload: Any, limits: Limits) -> None:
+    """Look at a payload level by level, and so in another way than the code that is tried."""
+    level, depth, members = [payload], 0, 0
+    while level:
+        for value in level:
+            _require_plain(value)
+        containers = [each for each in level if isinstance(each, (dict, list))]
+        depth += bool(containers)
+        members += sum(map(len, containers))
+        keys = [key for each in containers if isinstance(each, dict) for key in each]
+        assert all(type(key) is str for key in keys), keys
+        values = [list(each.values() if isinstance(each, dict) else each) for each in containers]
+        level = sum(values, keys)
+    assert depth <= limits.depth, depth
+    assert members <= limits.items, members
+
+
+def _require_plain(value: Any) -> None:
+    assert type(value) in (dict, list, str, int, float, bool, bytes, type(None)), value
+    if type(value) is str:
+        assert "\0" not in value, value
+        assert value == value.encode().decode(), value
+    elif type(value) is int:
+        assert -(2**63) <= value < 2**64, value
+    elif type(value) is float:
+        assert math.isfinite(value), value
 
 
 def _require_documented(error: DecodeError) -> None:

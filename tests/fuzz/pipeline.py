@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import include, path, re_path
 
+from aaah_async_action.decorators import async_action
 from aaah_core.testing import registry
 from tests.fuzz.inputs import CODECS, choices
 from tests.hostile.application import SECRET, Child, Closed, Hostile
@@ -22,6 +23,11 @@ class Answering(Hostile):
 
     limits = {"bad_messages": 10**9}
     state = None  # it takes longer than everything else
+
+    @async_action
+    async def take_set(self, value: set[str | int]):
+        return len(value)
+
     routepatterns = [
         path("child/<int:pk>/", Child.as_aaah()),
         path("closed/", Closed.as_aaah()),
