@@ -17,7 +17,7 @@ from msgspec.msgpack import encode
 from aaah_core import conf, events
 from aaah_core.errors import ConfigurationError, Unpublished
 from aaah_core.hub import is_lost, loop_of
-from aaah_core.layers import in_memory, require_group_name, within
+from aaah_core.layers import in_memory, is_quick, require_group_name, within
 from aaah_core.messages import MISSING, Call
 from aaah_core.numbering import Line, lines_of_loop, lines_of_thread
 from aaah_core.plain import to_plain
@@ -67,7 +67,7 @@ async def apublish(
         TypeError: No group can have that name.
         Unpublished: The layer is away. After a commit nobody is there to be told: it is logged.
     """
-    layer, message = _layer(group), _message(group, name, data, status, call)
+    layer, message = _layer(), _message(group, name, data, status, call)
     if on_commit and getattr(AsyncToSync.executors, "current", None) is not None:
         later = partial(_send_after_commit, partial(_send_from_sync, layer, message))
         if await run_sync(later):  # on the thread that waits: it is that one's transaction
@@ -91,17 +91,16 @@ def publish(
     """
     if _in_loop():
         raise RuntimeError("An event loop runs in this thread: await apublish() instead.")
-    layer, message = _layer(group), _message(group, name, data, status, call)
+    layer, message = _layer(), _message(group, name, data, status, call)
     send = partial(_send_from_sync, layer, message)
     if not (on_commit and _send_after_commit(send)):
         send()
 
 
-def _layer(group: str) -> Any:
+def _layer() -> Any:
     layer = get_channel_layer()
     if layer is None:
         raise ConfigurationError("Events need a channel layer: set CHANNEL_LAYERS.")
-    require_group_name(layer, group)
     return layer
 
 
@@ -121,9 +120,14 @@ def _source(call: Call) -> dict[str, Any]:
 
 
 async def _send(layer: Any, message: dict[str, Any], line: Line) -> None:
+    sending = _send_in_line(layer, message, line)
     try:
-        await within(_send_in_line(layer, message, line), AWAY if is_lost(layer) else None)
+        if is_quick(layer):
+            await sending
+        else:
+            await within(sending, AWAY if is_lost(layer) else None)
     except Exception as error:
+        require_group_name(layer, message["group"])
         raise Unpublished from error
 
 
@@ -175,5 +179,5 @@ def _committed(send: Callable[[], None]) -> None:
         return
     try:
         send()
-    except Unpublished:
+    except (Unpublished, TypeError):
         logger.exception("An event could not be published after a commit")
