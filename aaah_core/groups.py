@@ -19,7 +19,7 @@ from aaah_core.errors import ConfigurationError, Unpublished
 from aaah_core.hub import is_lost, loop_of
 from aaah_core.layers import in_memory, is_quick, require_group_name, within
 from aaah_core.messages import MISSING, Call
-from aaah_core.numbering import Line, lines_of_loop, lines_of_thread
+from aaah_core.numbering import Line, Lines, lines_of_loop, lines_of_thread
 from aaah_core.plain import to_plain
 from aaah_core.workers import run_sync
 
@@ -72,7 +72,7 @@ async def apublish(
         later = partial(_send_after_commit, partial(_send_from_sync, layer, message))
         if await run_sync(later):  # on the thread that waits: it is that one's transaction
             return
-    await _send(layer, message, lines_of_loop()[group])
+    await _send(layer, message, lines_of_loop())
 
 
 def publish(
@@ -119,8 +119,8 @@ def _source(call: Call) -> dict[str, Any]:
     }
 
 
-async def _send(layer: Any, message: dict[str, Any], line: Line) -> None:
-    sending = _send_in_line(layer, message, line)
+async def _send(layer: Any, message: dict[str, Any], lines: Lines) -> None:
+    sending = _send_in_line(layer, message, lines[message["group"]])
     try:
         if is_quick(layer):
             await sending
@@ -138,13 +138,12 @@ async def _send_in_line(layer: Any, message: dict[str, Any], line: Line) -> None
 
 
 def _send_from_sync(layer: Any, message: dict[str, Any]) -> None:
-    sending = _send(layer, message, lines_of_thread()[message["group"]])
-    loop = loop_of(layer) if in_memory(layer) else None
+    loop, lines = loop_of(layer) if in_memory(layer) else None, lines_of_thread()
     if loop is None:
-        async_to_sync(_awaited)(sending)
+        async_to_sync(_send_for_sync)(layer, message, lines)
         return
     # Queues in memory belong to the loop that reads them.
-    future = asyncio.run_coroutine_threadsafe(sending, loop)
+    future = asyncio.run_coroutine_threadsafe(_send_for_sync(layer, message, lines), loop)
     try:
         future.result(conf.current().LAYER_TIMEOUT)
     except TimeoutError as error:
@@ -152,8 +151,10 @@ def _send_from_sync(layer: Any, message: dict[str, Any]) -> None:
         raise Unpublished from error
 
 
-async def _awaited(sending: Any) -> None:
-    await sending
+async def _send_for_sync(layer: Any, message: dict[str, Any], lines: Lines) -> None:
+    # A loop that was made for this message ends with it: its thread's numbers go on.
+    ends = asyncio.get_running_loop() in AsyncToSync.loop_thread_executors
+    await _send(layer, message, lines if ends else lines_of_loop())
 
 
 def _in_loop() -> bool:
