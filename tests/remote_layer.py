@@ -75,7 +75,8 @@ class Remote(BaseChannelLayer):
         self.require_valid_group_name(group)
         await self._reach("group_send")
         oldest = time.monotonic() - self.group_expiry
-        channels = [name for name, since in self.groups[group].items() if since > oldest]
+        members = self.groups.get(group, {})
+        channels = [name for name, since in members.items() if since > oldest]
         if channels and len(self.queue) < self.capacity:
             self._put(channels, message)
 
@@ -90,9 +91,10 @@ class Remote(BaseChannelLayer):
 
     async def group_discard(self, group, channel):
         await self._reach("group_discard")
-        self.groups[group].pop(channel, None)
-        if not self.groups[group]:
-            del self.groups[group]
+        members = self.groups.get(group, {})
+        members.pop(channel, None)
+        if not members:
+            self.groups.pop(group, None)
 
     async def receive(self, channel):
         me = object()
