@@ -25,6 +25,7 @@ from aaah_core.moments import granted
 from aaah_core.transport import Transport
 from aaah_core.turns import Turns
 from aaah_core.workers import close_old_async_connections, run_sync
+from aaah_core.wrapped import WrappedTransport, is_wrapped
 
 if TYPE_CHECKING:
     from aaah_core import events
@@ -78,7 +79,8 @@ class Connection:
         self.plan = plan
         self.codec: Codec
         self.subprotocol: str | None = None
-        self.transport = Transport(receive, send, plan.limits, self._interrupt)
+        transport = WrappedTransport if is_wrapped(send) else Transport
+        self.transport: Transport = transport(receive, send, plan.limits, self._interrupt)
         self.loop = asyncio.get_running_loop()
         #: What events run in, which is no call's.
         self.context: Context = copy_context()

@@ -17,9 +17,9 @@ from msgspec.msgpack import encode
 from aaah_core import conf, events
 from aaah_core.errors import ConfigurationError, Unpublished
 from aaah_core.hub import is_lost, loop_of
-from aaah_core.layers import in_memory, require_group_name, within
+from aaah_core.layers import in_memory, is_quick, require_group_name, within
 from aaah_core.messages import MISSING, Call
-from aaah_core.numbering import Line, lines_of_loop, lines_of_thread
+from aaah_core.numbering import Line, Lines, lines_of_loop, lines_of_thread
 from aaah_core.plain import to_plain
 from aaah_core.workers import run_sync
 
@@ -67,12 +67,12 @@ async def apublish(
         TypeError: No group can have that name.
         Unpublished: The layer is away. After a commit nobody is there to be told: it is logged.
     """
-    layer, message = _layer(group), _message(group, name, data, status, call)
+    layer, message = _layer(), _message(group, name, data, status, call)
     if on_commit and getattr(AsyncToSync.executors, "current", None) is not None:
         later = partial(_send_after_commit, partial(_send_from_sync, layer, message))
         if await run_sync(later):  # on the thread that waits: it is that one's transaction
             return
-    await _send(layer, message, lines_of_loop()[group])
+    await _send(layer, message, lines_of_loop())
 
 
 def publish(
@@ -91,17 +91,16 @@ def publish(
     """
     if _in_loop():
         raise RuntimeError("An event loop runs in this thread: await apublish() instead.")
-    layer, message = _layer(group), _message(group, name, data, status, call)
+    layer, message = _layer(), _message(group, name, data, status, call)
     send = partial(_send_from_sync, layer, message)
     if not (on_commit and _send_after_commit(send)):
         send()
 
 
-def _layer(group: str) -> Any:
+def _layer() -> Any:
     layer = get_channel_layer()
     if layer is None:
         raise ConfigurationError("Events need a channel layer: set CHANNEL_LAYERS.")
-    require_group_name(layer, group)
     return layer
 
 
@@ -120,10 +119,15 @@ def _source(call: Call) -> dict[str, Any]:
     }
 
 
-async def _send(layer: Any, message: dict[str, Any], line: Line) -> None:
+async def _send(layer: Any, message: dict[str, Any], lines: Lines) -> None:
+    sending = _send_in_line(layer, message, lines[message["group"]])
     try:
-        await within(_send_in_line(layer, message, line), AWAY if is_lost(layer) else None)
+        if is_quick(layer):
+            await sending
+        else:
+            await within(sending, AWAY if is_lost(layer) else None)
     except Exception as error:
+        require_group_name(layer, message["group"])
         raise Unpublished from error
 
 
@@ -134,13 +138,12 @@ async def _send_in_line(layer: Any, message: dict[str, Any], line: Line) -> None
 
 
 def _send_from_sync(layer: Any, message: dict[str, Any]) -> None:
-    sending = _send(layer, message, lines_of_thread()[message["group"]])
-    loop = loop_of(layer) if in_memory(layer) else None
+    loop, lines = loop_of(layer) if in_memory(layer) else None, lines_of_thread()
     if loop is None:
-        async_to_sync(_awaited)(sending)
+        async_to_sync(_send_for_sync)(layer, message, lines)
         return
     # Queues in memory belong to the loop that reads them.
-    future = asyncio.run_coroutine_threadsafe(sending, loop)
+    future = asyncio.run_coroutine_threadsafe(_send_for_sync(layer, message, lines), loop)
     try:
         future.result(conf.current().LAYER_TIMEOUT)
     except TimeoutError as error:
@@ -148,8 +151,10 @@ def _send_from_sync(layer: Any, message: dict[str, Any]) -> None:
         raise Unpublished from error
 
 
-async def _awaited(sending: Any) -> None:
-    await sending
+async def _send_for_sync(layer: Any, message: dict[str, Any], lines: Lines) -> None:
+    # A loop that was made for this message ends with it: its thread's numbers go on.
+    ends = asyncio.get_running_loop() in AsyncToSync.loop_thread_executors
+    await _send(layer, message, lines if ends else lines_of_loop())
 
 
 def _in_loop() -> bool:
@@ -175,5 +180,5 @@ def _committed(send: Callable[[], None]) -> None:
         return
     try:
         send()
-    except Unpublished:
+    except (Unpublished, TypeError):
         logger.exception("An event could not be published after a commit")

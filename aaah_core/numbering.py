@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-__all__ = ["Heard", "Line", "lines_of_loop", "lines_of_thread"]
+__all__ = ["Heard", "Line", "Lines", "lines_of_loop", "lines_of_thread"]
 
 #: How many groups an event loop or thread numbers; beyond it the one that rested longest begins
 #: anew.

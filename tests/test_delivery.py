@@ -9,11 +9,13 @@ import re
 from collections import Counter
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from aaah_core import AsyncAPIConsumer, CloseCode, Limits, errors
+from aaah_core import AsyncAPIConsumer, CloseCode, Limits, errors, group_name, run_sync
 from aaah_core.plan import consumer_plan
+from aaah_core.testing import connect
 from tests.conftest import Socket, action, consumer
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +87,7 @@ def test_the_table_of_close_codes_has_each_code_with_whether_to_retry():
 
 
 def test_the_blocks_are_settings_and_a_consumer_that_can_be_compiled(core, settings):
-    given, code = BLOCKS
+    _, given, code = BLOCKS
     namespace = {"__name__": "consumers"}
     exec(given, namespace)
     settings.AAAH = namespace["AAAH"]
@@ -97,6 +99,22 @@ def test_the_blocks_are_settings_and_a_consumer_that_can_be_compiled(core, setti
         60,
         1_048_576,
     )
+
+
+@action
+async def hello(self):
+    return "hello"
+
+
+async def test_the_block_of_a_signal_publishes_to_the_group_of_its_value(core):
+    namespace = {"__name__": "signals"}
+    exec(BLOCKS[0], namespace)
+    chat = consumer(hello, groups=[group_name("shelf", "novels")])
+    async with connect(chat.as_asgi()) as client:
+        await client.call("hello")
+        await run_sync(namespace["book_saved"], SimpleNamespace(shelf="novels", pk=5))
+        event = {"event": "book.saved", "data": {"id": 5}, "status": 200, "seq": 1}
+        assert await client.receive() == event
 
 
 def test_the_readme_leads_here():
