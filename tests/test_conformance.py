@@ -9,6 +9,7 @@ import sys
 import cbor2
 import msgpack
 import pytest
+from django.test import override_settings
 
 from aaah_core import Codec, DecodeError, conf, to_plain
 from aaah_core.defaults.json import JSONCodec
@@ -348,11 +349,21 @@ def test_a_plugin_that_breaks_a_rule_is_told_which_and_what_to_do(install, optio
         assert part in message
 
 
-def test_settings_without_defaults_are_refused(install):
+@pytest.mark.parametrize("values", [{}, {"moth": {"path": "here"}}], ids=["unset", "set"])
+def test_settings_without_defaults_are_refused_also_where_this_project_sets_them(install, values):
     install("moth", SETTINGS.format(name="moth") + CODEC)
-    message = faults("moth")
+    with override_settings(AAAH={"PLUGIN_SETTINGS": values}):
+        message = faults("moth")
     assert "is set wrongly" in message
     assert "path" in message
+    assert not values or "Give each key a default" in message
+
+
+def test_a_need_that_is_not_installed_is_no_import(install):
+    install("moth", requires="nowhere-at-all")
+    message = faults("moth")
+    assert "does not need aaah-core" in message
+    assert "imports" not in message
 
 
 def test_a_name_that_settings_could_not_say_is_refused(install):

@@ -305,6 +305,11 @@ def test_an_argument_of_the_functions_own_with_a_default_is_none(install):
     assert registries.build().problems() == []
 
 
+def test_a_hook_of_which_the_arguments_cannot_be_told_is_left_to_be_asked(install):
+    install("moth", f"{HOOK}\naaah_middleware.__signature__ = 7")
+    assert registries.build().problems() == []
+
+
 @pytest.mark.parametrize(("source", "says"), ANSWERS.values(), ids=ANSWERS)
 def test_an_answer_of_the_wrong_kind_is_a_wrong_answer(install, source, says):
     install("moth", source)
