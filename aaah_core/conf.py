@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
@@ -13,7 +13,7 @@ import msgspec
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
-from aaah_core.errors import ConfigurationError
+from aaah_core.errors import WrongSettings
 
 __all__ = ["Settings", "plugin_settings"]
 
@@ -52,7 +52,7 @@ def current() -> Settings:
     win.
 
     Raises:
-        ConfigurationError: An unknown key, or a value of the wrong type.
+        WrongSettings: An unknown key, or a value of the wrong type.
     """
     values = dict(mapping(getattr(django_settings, "AAAH", {}), "AAAH"))
     for key in ("PLUGINS", "DISABLED_PLUGINS"):
@@ -71,29 +71,29 @@ def read(values: Mapping[str, Any], schema: type[T], where: str) -> T:
         where: What to call it in an error, e.g. ``AAAH["LIMITS"]``.
 
     Raises:
-        ConfigurationError: An unknown key, or a value of the wrong type.
+        WrongSettings: An unknown key, or a value of the wrong type.
     """
     known = [item.name for item in fields(cast(Any, schema))]
     for key in mapping(values, where):
         if key not in known:
-            raise ConfigurationError(
+            raise WrongSettings(
                 f"{where} has no key {key!r}{nearest(str(key), known)} It knows: "
                 f"{', '.join(known)}."
             )
     try:
         return msgspec.convert(values, schema)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{where} is set wrongly: {error}.") from error
+        raise WrongSettings(f"{where} is set wrongly: {error}.") from error
 
 
 def mapping(values: Any, where: str) -> Mapping[str, Any]:
     """Return `values`, or say that `where` is no dict.
 
     Raises:
-        ConfigurationError: It is something else.
+        WrongSettings: It is something else.
     """
     if not isinstance(values, Mapping):
-        raise ConfigurationError(f"{where} is a dict of settings, and not {values!r}.")
+        raise WrongSettings(f"{where} is a dict of settings, and not {values!r}.")
     return values
 
 
@@ -119,7 +119,15 @@ def plugin_settings(name: str, schema: type[T]) -> T:
     Args:
         name: The plugin's name, which is its key in ``AAAH["PLUGIN_SETTINGS"]``.
         schema: A dataclass; its defaults are the plugin's defaults.
+
+    Raises:
+        WrongSettings: `schema` is no dataclass.
     """
+    if not (isinstance(schema, type) and is_dataclass(schema)):
+        raise WrongSettings(
+            f"plugin_settings({name!r}, …) got {schema!r}, which is no dataclass. Write @dataclass "
+            f"above a class, and give each of its keys a type and a default."
+        )
     declared[name] = schema
     read_plugin.cache_clear()
     return cast(T, _PluginSettings(name))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from importlib_metadata import EntryPoint, PackageNotFoundError, distribution, distributions
 from packaging.utils import canonicalize_name
 
+from aaah_core.errors import OfferedTwice, PluginError, PluginNotLoaded
 from aaah_core.hookspecs import PROJECT
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ class Plugin:
     error: str | None = None
     #: As its distribution declares it, `name = module`.
     entry_point: str = ""
+    #: The class of `error`.
+    kind: type[PluginError] = PluginError
 
     def __str__(self) -> str:
         return f"Plugin {self.name!r} ({self.distribution} {self.version})"
 
-    def fail(self, cause: str, remedy: str) -> None:
+    def fail(self, kind: type[PluginError], cause: str, remedy: str) -> None:
         """Record why it cannot be used, and what to do about it."""
-        self.state = "broken"
+        self.state, self.kind = "broken", kind
         place = f" at the entry point {self.entry_point!r}" if self.entry_point else ""
         end = "" if cause.endswith((".", "?")) else "."
         self.error = f"{self}{place}: {cause}{end} To go on, {remedy}."
@@ -113,7 +116,7 @@ def _declared(each: IDistribution, name: str, version: str | None) -> Iterator[F
     except Exception as error:  # noqa: BLE001 - what a stranger wrote may break in any way
         record = Plugin(name, name, version or "0")
         cause = f"its entry_points.txt in {each.locate_file('')} cannot be read"
-        record.fail(f"{cause} ({type(error).__name__}: {error})", _REINSTALL)
+        record.fail(PluginNotLoaded, f"{cause} ({type(error).__name__}: {error})", _REINSTALL)
         yield record, None
         return
     for entry_point in entry_points:
@@ -121,7 +124,7 @@ def _declared(each: IDistribution, name: str, version: str | None) -> Iterator[F
         record.entry_point = f"{entry_point.name} = {entry_point.value}"
         if version is None:
             cause = "the metadata of its distribution cannot be read, or has no name or version"
-            record.fail(f"{cause}, in {each.locate_file('')}", _REINSTALL)
+            record.fail(PluginNotLoaded, f"{cause}, in {each.locate_file('')}", _REINSTALL)
         yield record, entry_point
 
 
@@ -129,5 +132,5 @@ def _only(found: list[Found]) -> Found:
     record, entry_point = found[0]
     if len(found) > 1:
         both = " and ".join(f"{each.distribution} {each.version}" for each, _ in found)
-        record.fail(f"{both} both offer a plugin of this name", "uninstall one")
+        record.fail(OfferedTwice, f"{both} both offer a plugin of this name", "uninstall one")
     return record, entry_point

@@ -20,14 +20,20 @@ __all__ = [
     "EncodeError",
     "MalformedRequest",
     "NotFound",
+    "OfferedTwice",
     "PermissionDenied",
     "PluginError",
+    "PluginNotLoaded",
     "RequestError",
     "Throttled",
     "TooLarge",
     "Unpublished",
     "UnsupportedFrame",
     "ValidationError",
+    "WrongAnswer",
+    "WrongCore",
+    "WrongHook",
+    "WrongSettings",
 ]
 
 
@@ -191,4 +197,36 @@ class ConfigurationError(AAAHError, ImproperlyConfigured):
 
 
 class PluginError(ConfigurationError):
-    """A plugin is at fault; the message names it, its distribution, the cause and the remedy."""
+    """A plugin is at fault, or how plugins are set up.
+
+    Each mistake is one of the classes below; where several were made, the message has a line for
+    each. It names the plugin, its distribution, what was found, what was expected and what to do.
+    """
+
+
+class PluginNotLoaded(PluginError):
+    """An entry point that leads to nothing, a module that raises, or metadata nobody can read."""
+
+
+class WrongCore(PluginError):
+    """A plugin that needs another version of aaah-core than is installed."""
+
+
+class WrongHook(PluginError):
+    """A hook that would never be asked, or not as its author meant.
+
+    Its name or an argument is misspelt, it is async, a wrapper or not marked, its class was never
+    instantiated, or its module imports what every start would wait for.
+    """
+
+
+class WrongAnswer(PluginError):
+    """A hook that raised, or returned something else than it must."""
+
+
+class OfferedTwice(PluginError):
+    """One name that two plugins offer: of a plugin, a codec, an action or a wire."""
+
+
+class WrongSettings(PluginError):
+    """A key or a value in `AAAH`, or in a plugin's settings, that cannot be."""

@@ -33,6 +33,7 @@ from aaah_core.moments import Moment, Moments, Name, compile_check
 from aaah_core.permissions import DefaultPermissions
 from aaah_core.registry import Plugin, Registry, current
 from aaah_core.requirements import (
+    awaited,
     no_check,
     no_codec,
     no_wire,
@@ -40,11 +41,13 @@ from aaah_core.requirements import (
     raised,
     require_action,
     require_awaitable,
+    require_callable,
     require_codec,
     require_codecs,
     require_collected,
     require_consumer,
     require_django,
+    require_exception,
     require_handler,
     require_routable,
     typed,
@@ -111,12 +114,18 @@ class ConsumerPlan(Plan):
     rejection: tuple[Middleware, ...] = ()
 
     def select_codec(self, scope: Scope) -> Codec | None:
-        """Return the codec that a plugin chose for this handshake; None refuses the connection."""
-        allowed = tuple(self.codecs)
-        name = self.registry.manager.hook.aaah_select_codec(
-            consumer_class=self.handler_class, scope=scope, allowed=allowed
-        )
-        return self.codecs.get(name) if name is not None else None
+        """Return the codec that a plugin chose for this handshake; None refuses the connection.
+
+        Raises:
+            WrongAnswer: It chose none of the consumer's, which refuses the connection too.
+        """
+        hook, allowed = "aaah_select_codec", tuple(self.codecs)
+        arguments = {"consumer_class": self.handler_class, "scope": scope, "allowed": allowed}
+        for plugin, name in ask(self.registry, hook, **arguments):
+            if name not in allowed:
+                raise wrong(plugin, hook, f"{name!r}, which is not among {allowed}")
+            return self.codecs[name]
+        return None
 
 
 def consumer_plan(consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
@@ -212,8 +221,7 @@ def _wire(plan: ConsumerPlan, hook: str, consumer_class: type[AsyncAPIConsumer])
 
 
 def _callable(answer: Any, plan: Plan, plugin: Plugin, hook: str, subject: str = "") -> Any:
-    if not callable(answer):
-        raise wrong(plugin, hook, f"{answer!r}, which cannot be called")
+    require_callable(answer, plugin, hook)
     plan.answers.append(Answer(hook, subject or plan.handler_class.__qualname__, plugin))
     return answer
 
@@ -239,7 +247,7 @@ def _compile_handler(plan: Plan) -> None:
     hook = "aaah_exception_handlers"
     for plugin, handlers in ask(plan.registry, hook, handler_class=handler_class):
         for exception_class, handler in typed(handlers, Mapping, plugin, hook).items():
-            name = typed(exception_class, type, plugin, hook).__name__
+            name = require_exception(exception_class, plugin).__name__
             plan.exception_handlers.setdefault(
                 exception_class, _callable(handler, plan, plugin, hook, name)
             )
@@ -324,5 +332,5 @@ def _middleware(plan: Plan, action: Action | None) -> tuple[Middleware, ...]:
     middleware = []
     for plugin, answer in ask(plan.registry, hook, **arguments):
         require_awaitable(answer, plugin, hook, "a middleware that")
-        middleware.append(_callable(answer, plan, plugin, hook, subject))
+        middleware.append(awaited(_callable(answer, plan, plugin, hook, subject), plugin, hook))
     return tuple(middleware)

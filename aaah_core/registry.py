@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import importlib_metadata
 import pluggy
+from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.core.signals import setting_changed
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from aaah_core import conf, discovery, hookspecs
 from aaah_core.discovery import Found, Plugin
-from aaah_core.errors import ConfigurationError, PluginError
+from aaah_core.errors import (
+    ConfigurationError,
+    PluginError,
+    PluginNotLoaded,
+    WrongCore,
+    WrongHook,
+    WrongSettings,
+)
+from aaah_core.verification import verified_hooks
 
 if TYPE_CHECKING:
     from aaah_core.plan import ConsumerPlan
@@ -26,6 +33,8 @@ __all__ = ["CORE", "Plugin", "Registry", "build", "current", "use"]
 
 #: The distribution whose plugins are the defaults.
 CORE = "aaah-core"
+
+_TO_NOTHING = "mend [project.entry-points.aaah] of its pyproject.toml and install it again"
 
 
 class Registry:
@@ -49,20 +58,23 @@ class Registry:
         """Raise what was recorded while loading.
 
         Raises:
-            PluginError: Something did not load, and nothing starts until that is mended.
+            PluginError: Something did not load, and nothing starts until that is mended. One
+                mistake is raised as its own class.
         """
         if problems := self.problems():
-            raise PluginError("\n".join(problems))
+            kinds = {plugin.kind for plugin in self.plugins.values() if plugin.error}
+            kinds |= {WrongSettings} if self.errors else set()
+            raise (kinds.pop() if len(kinds) == 1 else PluginError)("\n".join(problems))
 
     def add(self, record: Plugin, module: Any) -> None:
         """Take a loaded plugin in, or record why it cannot be taken."""
         try:
-            record.hooks = _verified_hooks(self.manager, module)
+            record.hooks = verified_hooks(self.manager, module, installed=bool(record.entry_point))
             self.manager.register(module, record.name)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - looking at a stranger's module may raise anything
-            record.fail(str(error), "mend the plugin, or disable it")
+            record.fail(WrongHook, str(error), "mend the plugin, or disable it")
 
 
 def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = None) -> Registry:
@@ -151,14 +163,32 @@ def _load(
     try:
         if wanted := _unmet_core(entry_point, core_version):
             cause = f"it needs {wanted}, and {CORE} {core_version()} is installed"
-            record.fail(cause, f"install versions that fit, or {disable}")
+            record.fail(WrongCore, cause, f"install versions that fit, or {disable}")
             return None
         return entry_point.load()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a stranger's import may raise anything
-        record.fail(f"loading it raised {type(error).__name__}: {error}", disable)
+        kind = type(error) if isinstance(error, PluginError) else PluginNotLoaded
+        cause = f"loading it raised {type(error).__name__}: {error}"
+        record.fail(kind, cause, f"{_mend(entry_point, error)}, or {disable}")
         return None
+
+
+def _mend(entry_point: importlib_metadata.EntryPoint, error: BaseException) -> str:
+    """Return what the author of a plugin that does not load may do."""
+    if isinstance(error, ModuleNotFoundError) and error.name in _packages(entry_point.module):
+        return _TO_NOTHING
+    if isinstance(error, AttributeError) and error.name in entry_point.attr.split("."):
+        return _TO_NOTHING
+    if isinstance(error, (AppRegistryNotReady, ImproperlyConfigured)):
+        return "import what needs settings or models inside the hook's body"
+    return "mend the plugin"
+
+
+def _packages(module: str) -> set[str]:
+    parts = module.split(".")
+    return {".".join(parts[: length + 1]) for length in range(len(parts))}
 
 
 def _unmet_core(
@@ -174,36 +204,6 @@ def _unmet_core(
         if not requirement.specifier.contains(core_version(), prereleases=True):
             return f"{CORE}{requirement.specifier}"
     return None
-
-
-def _verified_hooks(manager: pluggy.PluginManager, module: Any) -> list[str]:
-    known = [name for name in vars(hookspecs) if name.startswith("aaah_")]
-    hooks = []
-    for name in dir(module):
-        options = manager.parse_hookimpl_opts(module, name)
-        if options is None:
-            if name in known and _is_own(module, name):
-                raise ValueError(f"{name} is not marked with @hookimpl, so it would never be asked")
-        elif name not in known:
-            raise ValueError(f"it implements {name}, which is no hook{conf.nearest(name, known)}")
-        elif options["wrapper"] or options["hookwrapper"]:
-            raise ValueError(f"{name} is a wrapper; hooks are asked for answers, one by one")
-        elif _is_async(getattr(module, name)):
-            raise ValueError(f"{name} is async; hooks are plain, what they return may be async")
-        else:
-            hooks.append(name)
-    return hooks
-
-
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _is_own(module: Any, name: str) -> bool:
-    function = getattr(module, name)
-    if not callable(function):
-        return False
-    return not isinstance(module, ModuleType) or function.__module__ == module.__name__
 
 
 def _check_settings(registry: Registry, settings: conf.Settings, installed: Iterable[str]) -> None:
@@ -228,7 +228,7 @@ def _check_settings(registry: Registry, settings: conf.Settings, installed: Iter
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - a stranger's dataclass may raise anything
-                plugins[name].fail(str(error), "mend the setting")
+                plugins[name].fail(WrongSettings, str(error), "mend the setting")
 
 
 _process: Registry | None = None

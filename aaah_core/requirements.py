@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
 
 from aaah_core import conf
 from aaah_core.discovery import Plugin
-from aaah_core.errors import ConfigurationError, PluginError
+from aaah_core.errors import ConfigurationError, OfferedTwice, WrongAnswer
 from aaah_core.interfaces import ACTION_MARK, Action, Codec
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
 
 __all__ = [
+    "awaited",
     "no_check",
     "no_codec",
     "no_wire",
@@ -24,11 +25,13 @@ __all__ = [
     "raised",
     "require_action",
     "require_awaitable",
+    "require_callable",
     "require_codec",
     "require_codecs",
     "require_collected",
     "require_consumer",
     "require_django",
+    "require_exception",
     "require_handler",
     "require_routable",
     "typed",
@@ -184,7 +187,7 @@ def once(
 ) -> None:
     """Take a value under its name; refuse a second of that name."""
     if name in taken:
-        raise PluginError(
+        raise OfferedTwice(
             f"{what} {name!r} is offered twice: by {taken[name][0]} and by {plugin}. Uninstall or "
             f"disable one of them."
         )
@@ -223,17 +226,98 @@ def require_awaitable(function: Any, plugin: Plugin, hook: str, what: str) -> No
         raise wrong(plugin, hook, f"{what} is awaited, and {function!r} is a generator")
 
 
-def wrong(plugin: Plugin, hook: str, what: str) -> PluginError:
+def require_callable(answer: Any, plugin: Plugin, hook: str) -> None:
+    """Refuse what cannot be called, or what would give another thing than its hook asks for."""
+    if not callable(answer):
+        raise wrong(plugin, hook, f"{answer!r}, which cannot be called")
+    if hook in _PLAIN and _is_async(answer):
+        raise wrong(plugin, hook, f"{answer!r}, which is async, and is called without `await`")
+    if inspect.isasyncgenfunction(answer) or inspect.isgeneratorfunction(answer):
+        raise wrong(plugin, hook, f"{answer!r}, which is a generator")
+
+
+def require_exception(value: Any, plugin: Plugin) -> type[BaseException]:
+    """Return a class of exceptions; refuse any other value."""
+    if not (isinstance(value, type) and issubclass(value, BaseException)):
+        what = f"handlers of {value!r}, which is no class of exceptions"
+        raise wrong(plugin, "aaah_exception_handlers", what)
+    return value
+
+
+def awaited(function: Callable[..., Any], plugin: Plugin, hook: str) -> Callable[..., Any]:
+    """Return a callable whose answer is awaited; of a plain one each answer is looked at."""
+    if _is_async(function):
+        return function
+
+    def checked(*arguments: Any) -> Any:
+        answer = function(*arguments)
+        if inspect.isawaitable(answer):
+            return answer
+        raise wrong(plugin, hook, f"{function!r}, which is plain and gave {answer!r}")
+
+    return checked
+
+
+def _is_async(function: Any) -> bool:
+    call = getattr(type(function), "__call__", None)  # noqa: B004 - of an object with one
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+#: Whose answers are called, and not awaited.
+_PLAIN = ("aaah_request_parser", "aaah_response_shaper", "aaah_connection")
+
+#: What each hook must return, and for example how; any may return None.
+_EXPECTED = {
+    "aaah_select_codec": ("a name in `allowed`", 'return "json"'),
+    "aaah_route_resolver": (
+        "a callable (route, call) that gives a Match or None",
+        "return resolve",
+    ),
+    "aaah_permission_check": ("an object of a child of Check", "return MyCheck()"),
+    "aaah_response_shaper": (
+        "a callable (call, reply or event) that gives a payload",
+        "return shape",
+    ),
+    "aaah_request_parser": ("a callable (payload) that gives a Call", "return parse"),
+    "aaah_codecs": ("a list of objects of children of Codec", "return [MyCodec()]"),
+    "aaah_actions": (
+        "a dict of names and objects of Action",
+        'return {"ping": Action("ping", run=ping)}, with `async def ping(handler, call)`',
+    ),
+    "aaah_middleware": (
+        "an async callable (call, call_next) that gives a Reply",
+        "return middleware, with `async def middleware(call, call_next)`",
+    ),
+    "aaah_exception_handlers": (
+        "a dict of exception classes and callables (call, exception) that give a Reply",
+        "return {LookupError: not_found}",
+    ),
+    "aaah_connection": (
+        "a callable (consumer) that gives an async context manager",
+        "return counted, with @asynccontextmanager above `async def counted(consumer)`",
+    ),
+}
+
+
+def wrong(plugin: Plugin, hook: str, what: str) -> WrongAnswer:
     """Return the error of an answer that is not what its hook asks for."""
-    return PluginError(f"{plugin}: its {hook} returned {what}. See the hook's documentation.")
+    expected, example = _EXPECTED[hook]
+    return WrongAnswer(
+        f"{plugin}: its {hook} returned {what}. Expected: {expected}, or None. Write for example: "
+        f"{example}."
+    )
 
 
 def raised(
     plugin: Plugin, hook: str, error: Exception, arguments: Mapping[str, Any]
-) -> PluginError:
+) -> WrongAnswer:
     """Return the error of a hook that raised."""
-    names = [getattr(value, "__qualname__", repr(value)) for value in arguments.values()]
-    return PluginError(
+    names = [
+        getattr(value, "__qualname__", repr(value))
+        for name, value in arguments.items()
+        if name != "scope"  # a handshake has cookies
+    ]
+    return WrongAnswer(
         f"{plugin}: its {hook} raised {type(error).__name__}: {error}, asked about "
         f"{', '.join(names)}. Mend the plugin, or disable it."
     )

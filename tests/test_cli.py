@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 from django.urls import path
 
 from aaah_async_action.decorators import async_action
 from aaah_core import (
+    AllowAny,
     AsyncAPIActionHandler,
     AsyncAPIConsumer,
     BasePermission,
     IsAuthenticated,
+    Match,
     PermissionDenied,
     Reply,
     describe,
     hookimpl,
 )
-from aaah_core.testing import registry
+from aaah_core import registry as registries
+from aaah_core.cli import trace
+from aaah_core.registry import current
+from aaah_core.testing import connect, registry
 from aaah_demo.server import serve
 
 HERE = __name__
@@ -306,7 +315,7 @@ def test_the_command_tells_its_own_name_and_version():
 
 def explained(consumer):
     _, out, _ = aaah("plugins", "--explain", consumer, "--json")
-    return [tuple(row.values()) for row in json.loads(out)]
+    return [tuple(row.values())[:6] for row in json.loads(out)]
 
 
 def test_explain_names_who_answers_each_hook_of_a_consumer():
@@ -357,11 +366,229 @@ def test_explain_shows_a_stranger_who_answers_instead():
 
 def test_explain_reads_as_text_under_a_line_for_each_handler():
     _, out, _ = aaah("plugins", "--explain", f"{HERE}.Desk")
-    headings = [line for line in out.splitlines() if not line.startswith(" ")]
+    headings = [line for line in out.splitlines() if line and not line.startswith(" ")]
     assert headings == [f"{HERE}.Desk", f"{HERE}.Desk > {HERE}.ChildHandler"]
-    assert ["aaah_codecs", "msgpack", "msgpack", "aaah-msgpack", "0.1.0"] in [
-        line.split() for line in out.splitlines()
+    rows = [line.split() for line in out.splitlines()]
+    assert ["aaah_codecs", "msgpack", "msgpack", "aaah-msgpack", "0.1.0"] in [r[:5] for r in rows]
+    assert ["rename", "IsAuthenticated", "(permissions)", ">", "the", "action"] in rows
+
+
+def around(name, seen):
+    """Return a plugin with a middleware that notes its name."""
+
+    class Onion:
+        @hookimpl
+        def aaah_middleware(self, action):
+            async def middleware(call, call_next):
+                seen.append(name)
+                return await call_next(call)
+
+            return middleware if action is None or action.name == "echo" else None
+
+    Onion.__name__ = name
+    return Onion()
+
+
+def test_explain_tells_who_was_asked_and_what_won():
+    class Late:
+        @hookimpl(trylast=True)
+        def aaah_exception_handlers(self):
+            return {ValueError: print}
+
+    class Early:
+        @hookimpl
+        def aaah_exception_handlers(self):
+            return {ValueError: print}
+
+    with registry("async_action", "msgpack", Late(), Early()):
+        _, out, _ = aaah("plugins", "--explain", f"{HERE}:Desk", "--json")
+    rows = [row for row in json.loads(out) if row["subject"] == "ValueError"][:2]
+    assert [(row["plugin"], row["won"]) for row in rows] == [
+        ("Early", "yes"),
+        ("Late", "no: another was first"),
     ]
+    assert rows[0]["asked"][0] == "Early"
+    assert "Late" in rows[0]["asked"]
+
+
+async def test_explain_shows_the_onion_in_the_order_in_which_a_call_passes_it():
+    seen = []
+    with registry("async_action", "msgpack", around("Outer", seen), around("Inner", seen)):
+        explain = functools.partial(aaah, "plugins", "--explain", f"{HERE}:Desk")
+        _, out, _ = await sync_to_async(explain)()
+        async with connect(Desk.as_asgi()) as client:
+            await client.call("echo")
+    [line] = [line for line in out.splitlines() if line.split()[:1] == ["echo"]]
+    assert seen == ["Outer", "Inner"]
+    assert line.split(None, 1)[1] == "Outer's middleware > Inner's middleware > the action"
+
+
+def steps(*arguments):
+    """Return what a message passes, as (step, plugin, what)."""
+    _, out, _ = aaah("plugins", "--explain", f"{HERE}:Desk", *arguments, "--json")
+    return [tuple(step.values()) for step in json.loads(out)]
+
+
+def test_explain_follows_a_message_step_by_step():
+    found = steps("--route", "books/5/", "--action", "rename")
+    assert [step for step, *_ in found if step != "if it raises"] == [
+        *("decode", "parse", "route", "check", "action", "shape", "encode")
+    ]
+    assert ("route", "routes", "'books/5/' leads from Desk to ChildHandler, with pk=5") in found
+    [check] = [step for step in found if step[0] == "check"]
+    assert check[1:] == (
+        "permissions",
+        "IsAuthenticated of ChildHandler, on the event loop, about: call, event",
+    )
+    [action] = [step for step in found if step[0] == "action"]
+    assert action[1:] == ("async_action", "ChildHandler.rename, on the event loop, mode response")
+    assert any("Http404" in what for step, _, what in found if step == "if it raises")
+
+
+def test_explain_follows_a_message_that_reaches_no_action():
+    with registry("async_action", "msgpack", around("Onion", [])):
+        nowhere, unknown = steps("--route", "nowhere/"), steps("--action", "rename")
+        all_of_them = steps("--route", "")
+    said = ("route", "routes", "'nowhere/' leads nowhere from Desk: 404")
+    assert said in nowhere
+    assert "there is no 'rename': 405; Desk has echo" in " ".join(what for *_, what in unknown)
+    for found in (nowhere, unknown):
+        assert ("middleware", "Onion", "stands around what reaches no action") in found
+    assert sum(step == "action" for step, *_ in all_of_them) > 5
+
+
+def test_explain_of_a_message_reads_as_text():
+    _, out, _ = aaah("plugins", "--explain", f"{HERE}:Desk", "--action", "echo")
+    assert out.splitlines()[0].split()[:2] == ["1.", "decode"]
+
+
+@pytest.mark.parametrize("option", ["--route", "--action"])
+def test_a_route_or_an_action_is_explained_of_a_consumer(option):
+    with pytest.raises(CommandError, match="go with --explain CONSUMER"):
+        aaah("plugins", option, "x")
+
+
+# aaah call --trace
+
+
+def traced(*arguments):
+    """Return the exit status, the reply and the steps of a call in this process."""
+    status, out, err = aaah("call", f"{HERE}:Desk", *arguments, "--trace")
+    rows = [re.split(r" {2,}", line.strip()) for line in err.splitlines()]
+    return status, json.loads(out), rows[1:]
+
+
+def test_a_traced_call_tells_each_step_in_order_with_times():
+    status, reply, rows = traced("echo", "--data", "1")
+    assert (status, reply["data"]["data"]) == (0, 1)
+    assert [row[2] for row in rows] == ["decode", "parse", "action", "shape", "encode"]
+    assert [row[3] for row in rows] == ["json", "wire", "async_action", "wire", "json"]
+    times = [float(row[0].removesuffix(" ms")) for row in rows]
+    assert times == sorted(times)
+    assert all(float(row[1].removesuffix(" ms")) >= 0 for row in rows)
+
+
+class Whole:
+    """Answers the hooks that nobody else answers here."""
+
+    @hookimpl
+    def aaah_middleware(self):
+        async def onion(call, call_next):
+            return await call_next(call)
+
+        return onion
+
+    @hookimpl
+    def aaah_exception_handlers(self):
+        return {LookupError: lambda call, error: Reply(status=418)}
+
+    @hookimpl
+    def aaah_connection(self):
+        @asynccontextmanager
+        async def context(consumer):
+            yield
+
+        return context
+
+    @hookimpl
+    def aaah_route_resolver(self, handler_class):
+        async def resolve(route, call):
+            return Match(ChildHandler) if route == "async" else None
+
+        return resolve if handler_class is Whale else None
+
+    @hookimpl
+    def aaah_select_codec(self, allowed):
+        return allowed[0]
+
+
+class Whale(AsyncAPIConsumer):
+    permission_classes = (IsAuthenticated | AllowAny,)
+
+    @async_action
+    def fall(self):
+        raise LookupError
+
+
+def test_a_traced_call_shows_what_every_hook_gave(monkeypatch):
+    built = functools.partial(registries.build, {"whole": Whole()})
+    monkeypatch.setattr(trace, "build", built)
+    status, out, err = aaah("call", f"{HERE}:Whale", "fall", "--trace")
+    assert (status, json.loads(out)["status"]) == (1, 418)
+    rows = [line.split(" ms")[2].split() for line in err.splitlines()[1:]]
+    said = [" ".join(row) for row in rows]
+    assert said[0] == "connection whole stays around it"
+    assert "middleware whole onion: 418" in said
+    assert "action async_action fall, in a worker thread: raised LookupError" in said
+    assert "exception whole LookupError: 418" in said
+    [outer] = [line for line in err.splitlines() if "middleware" in line]
+    [inner] = [line for line in err.splitlines() if "fall," in line]
+    assert outer.index("middleware") < inner.index("action")
+    _, out, err = aaah("call", f"{HERE}:Whale", "rename", "--route", "async", "--trace")
+    assert json.loads(out)["status"] == 403
+    assert "'async'" in err
+
+
+def test_a_traced_call_shows_the_route_the_check_that_refused_and_no_data():
+    status, reply, rows = traced("rename", "--route", "books/5/", "--param", "title=secret")
+    assert (status, reply["status"]) == (1, 403)
+    steps = {row[2]: row[3:] for row in rows}
+    assert steps["route"] == ["routes", "'books/5/': ChildHandler"]
+    assert steps["check call"] == ["permissions", "IsAuthenticatedCheck: False"]
+    assert "action" not in steps
+    assert "secret" not in str(rows)
+
+
+def test_a_traced_call_tells_what_an_action_raised_and_events_before_its_reply():
+    status, _, rows = traced("refuse")
+    assert status == 1
+    assert ["refuse, on the event loop: raised PermissionDenied"] in [row[4:] for row in rows]
+    _, out, err = aaah("call", f"{HERE}:Desk", "ring", "--trace")
+    assert json.loads(out)["data"] == "rung"
+    assert '"event": "bell"' in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((f"{HERE}:Broken", "echo"), "did you mean 'msgpack'?"),
+        ((f"{HERE}:Closed", "echo"), "Closed closed the connection with 4403"),
+        ((f"{HERE}:Desk", "wait", "--timeout", "0.1"), "did not answer within 0.1 s"),
+        (("ws://127.0.0.1/", "echo"), "Name a consumer as module:Class"),
+    ],
+)
+def test_a_traced_call_without_a_reply_says_why(arguments, says):
+    with pytest.raises(CommandError) as caught:
+        aaah("call", *arguments, "--trace")
+    assert says in str(caught.value)
+
+
+def test_a_trace_leaves_nothing_in_what_serves():
+    before = current().plans.copy()
+    traced("echo")
+    assert current().plans == before
+    [codec, *_] = current().manager.hook.aaah_codecs()[0]
+    assert "Traced" not in type(codec).__name__
 
 
 @pytest.mark.parametrize("command", [("plugins", "--explain"), ("routes",)])

@@ -189,7 +189,11 @@ WRONG_ANSWERS = {
     "a parser": ("aaah_request_parser", wrong, "<wrong>, which cannot be called"),
     "a context": ("aaah_connection", wrong, "<wrong>, which cannot be called"),
     "handlers of nothing": ("aaah_exception_handlers", wrong, "which is no Mapping"),
-    "handlers of no class": ("aaah_exception_handlers", lambda: {"x": print}, "which is no type"),
+    "handlers of no class": (
+        "aaah_exception_handlers",
+        lambda: {"x": print},
+        "'x', which is no class",
+    ),
     "a handler": ("aaah_exception_handlers", lambda: {OSError: Wrong()}, "which cannot be called"),
 }
 

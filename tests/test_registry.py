@@ -28,7 +28,7 @@ class Tick(Codec):
 def aaah_codecs():
     return [Tick()]
 """
-NOTHING = ""
+NOTHING = "@hookimpl\ndef aaah_middleware(): ...\n"
 
 _modules = itertools.count(1)
 
@@ -229,14 +229,15 @@ def test_everything_is_listed_however_much_is_broken(install):
 
 
 def test_a_value_with_the_name_of_a_hook_is_no_hook(install):
-    install("aaah-ant", "ant", "aaah_actions = 'a name like a hook'")
+    install("aaah-ant", "ant", f"{NOTHING}aaah_actions = 'a name like a hook'")
     assert "ant" in loaded()
 
 
 def test_a_function_that_another_module_offers_unmarked_is_left_alone(install):
-    install("aaah-ant", "ant", "def aaah_codecs(): ...\naaah_codecs.__module__ = 'elsewhere'")
+    source = "def aaah_codecs(): ...\naaah_codecs.__module__ = 'elsewhere'"
+    install("aaah-ant", "ant", f"{NOTHING}{source}")
     ant = registries.build().plugins["ant"]
-    assert (ant.state, ant.hooks) == ("loaded", [])
+    assert (ant.state, ant.hooks) == ("loaded", ["aaah_middleware"])
 
 
 def test_an_object_that_is_no_module_may_be_a_plugin_and_is_looked_at_as_strictly(core):
@@ -455,7 +456,7 @@ def test_settings_declared_anew_are_read_anew():
     assert settings.size == 2
 
 
-DECLARED = """
+DECLARED = f"""{NOTHING}
 from dataclasses import dataclass
 @dataclass
 class Settings:
@@ -505,7 +506,7 @@ def test_settings_of_a_plugin_that_is_disabled_are_left_alone(install):
 
 
 def test_settings_that_no_loaded_plugin_declared_are_not_read_at_start():
-    plugin_settings("nobody", object)
+    plugin_settings("nobody", Settings)
     assert registries.build().problems() == []
 
 

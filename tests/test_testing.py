@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+
 import pytest
+from channels.layers import get_channel_layer
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import override_settings
 
-from aaah_core import AsyncAPIConsumer, Codec, run_sync
+from aaah_core import AsyncAPIConsumer, Codec, PluginError, Unpublished, apublish, run_sync
 from aaah_core.defaults.json import JSONCodec
 from aaah_core.registry import current
-from aaah_core.testing import Client, Refused, connect, registry
+from aaah_core.testing import (
+    Client,
+    Conversation,
+    Refused,
+    connect,
+    dropped_layer,
+    live_server,
+    registered,
+    registry,
+)
 from aaah_core.testing.pytest_plugin import pytest_pyfunc_call
 from tests.conftest import action, collector, consumer, plugin, python
 
@@ -195,7 +208,7 @@ async def test_a_connection_that_is_closed_during_a_call_raises_its_code():
 
 
 async def test_what_does_not_come_in_time_is_a_timeout():
-    async with connect(Chat.as_asgi(), timeout=0.01) as client:
+    async with connect(Chat.as_asgi(), timeout=0.1) as client:
         with pytest.raises(TimeoutError):
             await client.receive()
 
@@ -255,6 +268,108 @@ def test_a_name_that_is_not_installed_is_a_problem_of_the_registry():
     with registry("nobodys") as isolated:
         (problem,) = isolated.problems()
     assert "'nobodys'" in problem
+
+
+def test_registered_adds_to_what_is_installed():
+    module = plugin(aaah_codecs=lambda: [Reversed()])
+    before = current()
+    with registered(module) as whole:
+        assert current() is whole
+        assert {module.__name__, "msgpack", "drf", "json"} <= set(whole.plugins)
+    assert current() is before
+
+
+def test_registered_refuses_a_plugin_with_a_fault_at_once():
+    misspelt = registered(plugin(aaah_codec=lambda: None))
+    with pytest.raises(PluginError, match="aaah_codec, which is no hook"), misspelt:
+        raise AssertionError
+
+
+# A real server.
+
+
+@pytest.mark.parametrize("codec", [None, "json", "msgpack"])
+async def test_a_client_over_a_socket_does_what_one_in_memory_does(codec):
+    with registry(collector(), "msgpack"):
+        chat = consumer(echo, tell, leave, codecs=["json", "msgpack"])
+        async with (
+            live_server(chat.as_asgi()) as server,
+            server.connect("/chat/?a=1", codec=codec) as client,
+        ):
+            assert isinstance(client, Conversation)
+            assert client.subprotocol == (codec and f"aaah.{codec}")
+            assert (await client.call("echo", text="hi"))["data"] == "hi"
+            assert (await client.call("tell"))["data"] == "told"
+            assert [(await client.receive())["event"] for _ in range(2)] == ["first", "second"]
+            with pytest.raises(Refused, match="closed with 4321"):
+                await client.call("leave")
+            assert client.closed == 4321
+            with pytest.raises(Refused, match="closed with 4321"):
+                await client.send({})
+
+
+async def test_a_server_that_refuses_a_client_over_a_socket_says_so_with_a_status():
+    async with live_server(Chat.as_asgi()) as server:
+        with pytest.raises(Refused) as refused:
+            async with server.connect(subprotocols=["aaah.morse"]):
+                raise AssertionError
+    assert refused.value.code == 403
+
+
+async def test_headers_arrive_over_a_socket_and_a_timeout_is_one():
+    async with (
+        live_server(Chat.as_asgi()) as server,
+        server.connect(headers={"X-Name": "Zoe"}, timeout=0.1) as client,
+    ):
+        assert ["x-name", "Zoe"] in (await client.call("scope_of"))["data"]["headers"]
+        with pytest.raises(TimeoutError):
+            await client.receive()
+
+
+async def test_without_a_server_a_live_one_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(ImportError, match=r'pip install "aaah-core\[live\]"'):
+        async with live_server(Chat.as_asgi()):
+            raise AssertionError
+
+
+# Accidents.
+
+
+async def test_a_client_that_reads_nothing_for_too_long_is_given_up(quick):
+    gone = asyncio.Event()
+
+    async def disconnect(self, code):
+        gone.code = code
+        gone.set()
+
+    chat = consumer(echo, disconnect=disconnect, limits={"send_timeout": 0.05})
+    async with connect(chat.as_asgi()) as client:
+        with client.stalled():
+            await client.send({"action": "echo"})
+            await asyncio.wait_for(gone.wait(), 5)
+            await client.ended()
+        with pytest.raises(Refused, match="closed with 1006"):
+            await client.receive_frame()
+    assert gone.code == 4429
+
+
+async def test_a_dropped_layer_fails_and_comes_back_as_it_was():
+    layer = get_channel_layer()
+    before = dict(vars(layer))
+    async with connect(consumer(groups=["room"]).as_asgi()) as client:
+        with dropped_layer(), pytest.raises(Unpublished) as caught:
+            await apublish("room", "news")
+        assert "dropped by a test" in str(caught.value.__cause__)
+        assert vars(layer).keys() == before.keys()
+        await apublish("room", "news")
+        told = [(await client.receive())["event"] for _ in range(2)]
+        assert set(told) == {"aaah.resync", "news"}
+
+
+def test_a_layer_that_is_not_there_cannot_be_dropped():
+    with pytest.raises(LookupError, match="has no layer 'nobodys'"), dropped_layer("nobodys"):
+        raise AssertionError
 
 
 # The pytest plugin.

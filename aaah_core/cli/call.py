@@ -10,7 +10,8 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from aaah_core.cli.client import NO_REPLY, exchange
-from aaah_core.cli.project import NO_SETTINGS, set_up
+from aaah_core.cli.project import NO_SETTINGS, load_consumer, set_up
+from aaah_core.cli.table import table
 from aaah_core.conf import nearest
 from aaah_core.errors import ConfigurationError
 from aaah_core.interfaces import Codec
@@ -24,7 +25,9 @@ __all__ = ["DESCRIPTION", "HELP", "add_arguments", "run"]
 HELP = "call one action of a running server"
 DESCRIPTION = f"""\
 Send one request in the wire aaah and print its reply as JSON; events that come before it go to
-stderr.
+stderr. With --trace, module:Class stands in the place of the URL: the call runs in this process, on
+the project's database, and each step that it passes goes to stderr: when it began, how long it
+took, what it was, whose, and what came of it.
 
 exit status:
   0  the reply's status is below 400
@@ -35,7 +38,9 @@ exit status:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what ``aaah call`` takes."""
-    parser.add_argument("url", metavar="URL", help="such as ws://127.0.0.1:8000/ws/")
+    parser.add_argument(
+        "url", metavar="URL", help="such as ws://127.0.0.1:8000/ws/; with --trace, module:Class"
+    )
     parser.add_argument("action", metavar="ACTION", help="the action's name")
     parser.add_argument(
         "--route", help="the route, such as books/5/; the consumer's own if left out"
@@ -53,6 +58,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--header", metavar="'NAME: VALUE'", type=_header, action="append")
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=_seconds, default=60.0, help="60 if left out"
+    )
+    parser.add_argument(
+        "--trace", action="store_true", help="call in this process, and show each step with times"
     )
 
 
@@ -116,14 +124,22 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     def on_event(event: Any) -> None:
         command.stderr.write(_pretty(event, None), str)  # it is no error: no red
 
-    reply = exchange(
-        options["url"],
-        _request(options),
-        codec=_codec(options["codec"]),
-        headers=headers,
-        timeout=options["timeout"],
-        on_event=on_event,
-    )
+    how: dict[str, Any] = {
+        "codec": _codec(options["codec"]),
+        "headers": headers,
+        "timeout": options["timeout"],
+        "on_event": on_event,
+    }
+    if options["trace"]:
+        # Here: a call over a socket needs none of what this imports.
+        from aaah_core.cli.inside import traced_exchange
+
+        consumer_class = load_consumer(options["url"])
+        reply, trace = traced_exchange(consumer_class, _request(options), **how)
+        heading = ("began", "took", "step", "plugin", "")
+        command.stderr.write("\n".join(table([heading, *trace.rows()])), str)
+    else:
+        reply = exchange(options["url"], _request(options), **how)
     command.stdout.write(_pretty(reply, 2))
     if (status := reply["status"]) >= 400:
         raise SystemExit(1 if status < 500 else 2)

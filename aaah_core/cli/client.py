@@ -17,15 +17,16 @@ from aaah_core.limits import Limits
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-__all__ = ["NO_REPLY", "exchange"]
+__all__ = ["NO_REPLY", "REPLY_LIMITS", "REQUEST_ID", "exchange", "is_reply"]
 
 #: The exit status where no reply came.
 NO_REPLY = 3
 
-_REQUEST_ID = 1
+#: What a request is marked with.
+REQUEST_ID = 1
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 #: Who asked for a reply wants the whole of it.
-_REPLY_LIMITS = Limits(frame_bytes=2**31 - 1, depth=100, items=2**31 - 1)
+REPLY_LIMITS = Limits(frame_bytes=2**31 - 1, depth=100, items=2**31 - 1)
 _REMEDIES = {
     401: "Log in: give --cookie or --header.",
     403: (
@@ -78,7 +79,7 @@ def exchange(
         ) as socket:
             if socket.subprotocol != codec.subprotocol:
                 raise _failure(f"{place} does not speak {codec.subprotocol}: give another --codec.")
-            socket.send(codec.encode({**request, "request_id": _REQUEST_ID}))
+            socket.send(codec.encode({**request, "request_id": REQUEST_ID}))
             return _receive(socket, codec, deadline, on_event)
     except (OSError, WebSocketException, AAAHError) as error:
         raise _failure(f"{place} {_reason(error, timeout)}") from error
@@ -100,19 +101,20 @@ def _receive(
 ) -> dict[str, Any]:
     while True:
         frame = socket.recv(timeout=max(0.0, deadline - time.monotonic()))
-        payload = codec.decode(frame, _REPLY_LIMITS)
-        if _is_reply(payload):
-            return payload  # type: ignore[no-any-return]  # as `_is_reply` says
+        payload = codec.decode(frame, REPLY_LIMITS)
+        if is_reply(payload):
+            return payload  # type: ignore[no-any-return]  # as `is_reply` says
         on_event(payload)
 
 
-def _is_reply(payload: Any) -> bool:
+def is_reply(payload: Any) -> bool:
+    """Return whether a payload is the reply to the request, and neither an event nor a part."""
     return (
         isinstance(payload, dict)
         and "event" not in payload
         and isinstance(payload.get("status"), int)
         # A server that could not read the request does not repeat its id.
-        and payload.get("request_id", _REQUEST_ID) == _REQUEST_ID
+        and payload.get("request_id", REQUEST_ID) == REQUEST_ID
         and not payload.get("more")
     )
 

@@ -8,17 +8,22 @@ from typing import Any
 import importlib_metadata
 from django.core.management.base import BaseCommand, CommandParser
 
-from aaah_core.cli import call, plugins, routes
+from aaah_core.cli import call, new_plugin, plugins, routes
 
 __all__ = ["Command"]
 
-_SUBCOMMANDS = {"plugins": plugins, "routes": routes, "call": call}
+_SUBCOMMANDS = {
+    "plugins": plugins,
+    "routes": routes,
+    "call": call,
+    "new-plugin": new_plugin,
+}
 
 
 class Command(BaseCommand):
-    """``aaah plugins``, ``aaah routes``, ``aaah call``."""
+    """``aaah plugins``, ``aaah routes``, ``aaah call``, ``aaah new-plugin``."""
 
-    help = "AAAH: what is installed, what a consumer offers, and one call from a shell."
+    help = "AAAH: what is installed, what a consumer offers, one call, and a new plugin."
     # A broken plugin must not keep anyone from listing it.
     requires_system_checks = ()
 

@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from aaah_core.cli.explain import explain
 from aaah_core.cli.project import set_up
@@ -31,17 +31,25 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="CONSUMER",
         help="hook by hook, which plugin answers for module:Class and the handlers it reaches",
     )
+    parser.add_argument(
+        "--route", metavar="R", help="with --explain: what a message with this route passes"
+    )
+    parser.add_argument(
+        "--action", metavar="A", help="with --explain: what a call of this action passes"
+    )
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> None:
     """List the plugins, or explain a consumer.
 
     Raises:
-        CommandError: The consumer to explain is not there, or cannot be compiled.
+        CommandError: The consumer to explain is not there, or cannot be compiled; or none is named.
     """
     if options["explain"]:
-        explain(command, options["explain"], as_json=options["json"])
+        explain(command, options)
         return
+    if options["route"] is not None or options["action"] is not None:
+        raise CommandError("--route and --action go with --explain CONSUMER.")
     if problem := set_up():
         command.stderr.write(f"{problem} The plugins are listed all the same.", str)  # no red
     registry = current()

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
 from asgiref.testing import ApplicationCommunicator
 
-from aaah_core import conf
 from aaah_core.interfaces import Codec
-from aaah_core.limits import Limits
 from aaah_core.messages import MISSING
-from aaah_core.plan import ask
-from aaah_core.registry import current
+from aaah_core.testing.conversation import Conversation, Refused, codec_named, default_codec
 
-__all__ = ["Client", "Refused", "connect"]
-
-
-class Refused(Exception):
-    """The server closed the connection: before accept, or while a reply was waited for.
-
-    Attributes:
-        code: The close code.
-    """
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"The connection was closed with {code}.")
-        self.code = code
+__all__ = ["Client", "connect"]
 
 
 @asynccontextmanager
@@ -58,7 +43,7 @@ async def connect(
         Refused: The connection was refused; it has the close code.
     """
     path, _, query = path.partition("?")
-    chosen = _codec(_default(application) if codec is None else codec)
+    chosen = codec_named(default_codec(application) if codec is None else codec)
     if subprotocols is None:
         subprotocols = [chosen.subprotocol] if codec is not None else []
     pairs = [(k.lower().encode(), v.encode("latin-1")) for k, v in (headers or {}).items()]
@@ -79,88 +64,48 @@ async def connect(
         await client.close()
 
 
-def _default(application: Any) -> str | Codec:
-    consumer_class = getattr(application, "consumer_class", None)
-    codecs: Any = getattr(consumer_class, "codecs", None) or conf.current().CODECS
-    first: str | Codec = codecs if isinstance(codecs, (str, Codec)) else codecs[0]
-    return first
-
-
-def _codec(name: str | Codec) -> Codec:
-    if isinstance(name, Codec):
-        return name
-    for _, codecs in ask(current(), "aaah_codecs"):
-        for codec in codecs:
-            if codec.name == name:
-                return codec  # type: ignore[no-any-return]  # a hook's answer
-    raise LookupError(f"no loaded plugin offers the codec {name!r}")
-
-
-class Client:
-    """One connection; `connect` makes it.
-
-    Attributes:
-        subprotocol: What the server chose.
-        closed: The close code, once the server closed the connection.
-    """
+class Client(Conversation):
+    """One connection in memory; `connect` makes it."""
 
     def __init__(
         self, application: Any, scope: dict[str, Any], codec: Codec, timeout: float
     ) -> None:
-        self.subprotocol: str | None = None
-        self.closed: int | None = None
+        super().__init__(codec)
+        self._reads = asyncio.Event()
+        self._reads.set()
         # Any: asgiref's communicator has no types.
-        self._communicator: Any = cast(Any, ApplicationCommunicator)(application, scope)
-        self._codec = codec
+        self._communicator: Any = cast(Any, ApplicationCommunicator)(self._held(application), scope)
         self._timeout = timeout
-        self._events: deque[Any] = deque()
         self._left = False
 
-    async def call(
-        self, action: str, route: str | None = None, data: Any = MISSING, **parameters: Any
-    ) -> Any:
-        """Send a request in the wire `aaah` and return its reply; events that come first are kept.
+    def _held(self, application: Any) -> Any:
+        async def held(scope: Any, receive: Any, send: Any) -> None:
+            async def send_when_read(message: Any) -> None:
+                if not self._reads.is_set():
+                    await self._reads.wait()
+                await send(message)
 
-        Args:
-            action: The action's name.
-            route: The route; left out of the request if None.
-            data: The body; left out of the request if not given.
-            parameters: More keys of the request, `request_id` among them.
+            await application(scope, receive, send_when_read)
 
-        Raises:
-            Refused: The server closed the connection.
+        return held
+
+    @contextmanager
+    def stalled(self) -> Iterator[None]:
+        """Read nothing within the block: what the server sends has to wait, as on a slow network.
+
+        A server that waits longer than the limit `send_timeout`, or for whose client more waits
+        than `outbox` messages, gives such a client up (4429).
         """
-        request: dict[str, Any] = {"action": action, **parameters}
-        if route is not None:
-            request["route"] = route
-        if data is not MISSING:
-            request["data"] = data
-        await self.send(request)
-        while True:
-            message = self._codec.decode(await self.receive_frame(), Limits())
-            if not (isinstance(message, dict) and "event" in message):
-                return message
-            self._events.append(message)
-
-    async def send(self, payload: Any) -> None:
-        """Send a payload of any shape."""
-        await self.send_frame(self._codec.encode(payload))
+        self._reads.clear()
+        try:
+            yield
+        finally:
+            self._reads.set()
 
     async def send_frame(self, frame: str | bytes) -> None:
         """Send a frame as it is."""
         key = "text" if isinstance(frame, str) else "bytes"
         await self._communicator.send_input({"type": "websocket.receive", key: frame})
-
-    async def receive(self) -> Any:
-        """Return the next payload: an event that `call` kept, or what comes.
-
-        Raises:
-            Refused: The server closed the connection.
-            TimeoutError: Nothing came in time.
-        """
-        if self._events:
-            return self._events.popleft()
-        return self._codec.decode(await self.receive_frame(), Limits())
 
     async def receive_frame(self) -> str | bytes:
         """Return the next frame.
@@ -169,12 +114,27 @@ class Client:
             Refused: The server closed the connection.
             TimeoutError: Nothing came in time.
         """
+        ended = self._communicator.future
+        if ended.done() and not ended.cancelled() and self._communicator.output_queue.empty():
+            ended.result()  # raises what the application raised
+            self.closed = self.closed or 1006  # as a socket tells that closes without a word
+            raise Refused(self.closed)
         message = await self._communicator.receive_output(self._timeout)
         if message["type"] == "websocket.close":
             self.closed = message.get("code", 1000)
             raise Refused(self.closed)
         frame: str | bytes | None = message.get("text")
         return frame if frame is not None else message["bytes"]
+
+    async def ended(self) -> None:
+        """Wait until the application has ended by itself, as when it gave this client up.
+
+        Raises:
+            TimeoutError: It did not in time.
+        """
+        await asyncio.wait([self._communicator.future], timeout=self._timeout)
+        if not self._communicator.future.done():
+            raise TimeoutError
 
     async def close(self, code: int = 1000) -> None:
         """Leave, and wait until the application has cleaned up."""

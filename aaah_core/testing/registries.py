@@ -1,14 +1,14 @@
-"""An isolated registry."""
+"""Registries of a test's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from aaah_core.registry import Registry, build, use
 
-__all__ = ["registry"]
+__all__ = ["registered", "registry"]
 
 
 @contextmanager
@@ -19,13 +19,32 @@ def registry(*plugins: Any) -> Iterator[Registry]:
         plugins: Names of installed plugins, and objects (modules, classes, instances) with hooks.
     """
     names = [plugin for plugin in plugins if isinstance(plugin, str)]
+    with use(build(_named(plugins), names)) as isolated:
+        yield isolated
+
+
+@contextmanager
+def registered(*plugins: Any) -> Iterator[Registry]:
+    """Use all installed plugins and these, for the consumers that are compiled within.
+
+    Args:
+        plugins: Objects (modules, instances) with hooks, which need not be installed.
+
+    Raises:
+        PluginError: Something did not load: one of these, or an installed one.
+    """
+    with use(build(_named(plugins))) as whole:
+        whole.raise_problems()
+        yield whole
+
+
+def _named(plugins: Iterable[Any]) -> dict[str, Any]:
     objects: dict[str, Any] = {}
     for plugin in plugins:
         if not isinstance(plugin, str):
             name = _name(plugin)
             objects[f"{name}_{len(objects)}" if name in objects else name] = plugin
-    with use(build(objects, names)) as isolated:
-        yield isolated
+    return objects
 
 
 def _name(plugin: Any) -> str:

@@ -1,0 +1,284 @@
+"""Whether a codec keeps the rules that all codecs keep."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from aaah_core.errors import DecodeError, EncodeError
+from aaah_core.interfaces import Codec
+from aaah_core.limits import Limits
+from aaah_core.plain import MAX_DEPTH, to_plain
+
+__all__ = ["assert_codec_conforms"]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_FRAMES: dict[str, type[str | bytes]] = {"text": str, "bytes": bytes}
+
+
+class _Colour(Enum):
+    RED = "red"
+
+
+@dataclass
+class _Book:
+    title: str
+    year: int
+
+
+_UTC = dt.UTC
+_EVENING = dt.datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=_UTC)
+
+#: One value for each line of the table of `to_plain`, and for what needs no line.
+_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 1.5, 2**63, 2**64 - 1, -(2**63), "", "é", "\U0001f600", [], {}),
+    *("x" * 40, "x" * 300, "x" * 70_000, [0] * 40, [[1, 2], [3]], {"a": {"b": [None, {"c": ""}]}}),
+    {str(number): number for number in range(40)},
+    *(_EVENING, _EVENING.date(), _EVENING.time(), _EVENING.replace(tzinfo=None)),
+    *(Decimal("1.50"), UUID(int=1), dt.timedelta(days=1), dt.timedelta(microseconds=5)),
+    *(_Colour.RED, b"\0\xff", bytearray(b"ab"), memoryview(b"cd"), (1, 2), {3}, frozenset({4})),
+    *(math.nan, math.inf, -math.inf, _Book("Emma", 1815)),
+    {2: "a", None: "b", True: "c", 1.5: "d", Decimal("2.5"): "e"},
+)
+
+#: What no codec can carry.
+_REFUSED: tuple[Any, ...] = (object(), 2**64, -(2**63) - 1, "\ud800", {(1,): 2}, {"a": [object()]})
+
+#: What only the format's own writer may write, and what a codec makes of it.
+_FOREIGN: tuple[tuple[str, Any, tuple[int, ...]], ...] = (
+    ("an integer above 2**64 - 1", [2**64], (400,)),
+    ("an integer below -2**63", [-(2**63) - 1], (400,)),
+    ("an integer of 1,000 digits", [10**999], (413,)),
+    ("NaN", [math.nan], (400,)),
+    ("Infinity", [math.inf], (400,)),
+    ("-Infinity", [-math.inf], (400,)),
+    ("a NUL in text", ["a\0b"], (400,)),
+    ("a NUL in a key", {"a\0b": 1}, (400,)),
+    ("a lone surrogate", ["\ud800"], (400,)),
+)
+
+
+def assert_codec_conforms(
+    codec: Codec,
+    *,
+    dumps: Callable[[Any], str | bytes] | None = None,
+    duplicates: str | bytes | None = None,
+) -> None:
+    """Hold a codec to the rules of all codecs: what it writes, reads and refuses, and how.
+
+    It tries the same frames each time, in well under a second.
+
+    Args:
+        codec: The codec, as a plugin offers it.
+        dumps: The format's own writer, such as ``json.dumps``: for what a client can send and the
+            codec would not write. What it cannot write either is left out.
+        duplicates: A frame of an object that has the key `a` twice, first 1 and then 2, where the
+            format can say that.
+
+    Raises:
+        AssertionError: It breaks rules; the message has a line for each, with what to do.
+    """
+    faults = _faults_of_class(codec)
+    if not faults:
+        faults += _faults_of_writing(codec)
+    if not faults:
+        frames = [codec.encode(value) for value in _VALUES]
+        faults += _faults_of_bounds(codec)
+        faults += _faults_of_foreign(codec, dumps)
+        faults += _faults_of_duplicates(codec, duplicates)
+        faults += _faults_of_rubbish(codec, frames)
+    if faults:
+        lines = "\n".join(f"- {fault}" for fault in dict.fromkeys(faults))
+        raise AssertionError(f"The codec {codec!r} does not conform:\n{lines}")
+
+
+def _faults_of_class(codec: Any) -> list[str]:
+    if not isinstance(codec, Codec):
+        return ["It is no Codec: give an object of a class that inherits aaah_core.Codec."]
+    name, frame = getattr(codec, "name", None), getattr(codec, "frame", None)
+    faults = []
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        faults.append(
+            f"Its `name` is {name!r}, and stands in the subprotocol aaah.<name>: use small "
+            f"letters, digits, dots, hyphens and underscores."
+        )
+    if frame not in _FRAMES:
+        faults.append(f"Its `frame` is {frame!r}: use 'text' or 'bytes'.")
+    return faults
+
+
+def _faults_of_writing(codec: Codec) -> list[str]:
+    faults = []
+    for value in _VALUES:
+        try:
+            frame = codec.encode(value)
+            read = codec.decode(frame, Limits(digits=1000))
+        except Exception as error:  # noqa: BLE001 - whatever a codec raises, it is to be said
+            faults.append(
+                f"{_short(value)} raised {error!r}: let `encode` write to_plain(payload), and "
+                f"`decode` read what `encode` wrote."
+            )
+            continue
+        if type(frame) is not _FRAMES[codec.frame]:
+            faults.append(
+                f"`encode` returned {type(frame).__name__}, and `frame` says {codec.frame!r}."
+            )
+        if not any(_same(read, to_plain(value, keep_bytes=keep)) for keep in (False, True)):
+            faults.append(
+                f"{_short(value)} came back as {_short(read)}: let `encode` write "
+                f"to_plain(payload), which is {_short(to_plain(value))}."
+            )
+    for value in [*_REFUSED, _nested(MAX_DEPTH + 1)]:
+        said = _raised(codec.encode, value)
+        if not isinstance(said, EncodeError):
+            faults.append(
+                f"Writing {_short(value)} {_told(said)}, and EncodeError is due: let `encode` "
+                f"write to_plain(payload), which raises it."
+            )
+    return faults
+
+
+def _faults_of_bounds(codec: Codec) -> list[str]:
+    limits = Limits(depth=5, items=50)
+    within = [_nested(5), [0] * 50, {str(n): n for n in range(50)}, [[0] * 24, [0] * 24]]
+    beyond = [
+        ("deep", _nested(6)),
+        ("deep", _nested(90)),
+        ("wide", [0] * 51),
+        ("wide", {str(n): n for n in range(51)}),
+        ("wide", [[0] * 25, [0] * 25]),
+    ]
+    call = "let `decode` call check_bounds(payload, limits) at its end"
+    faults = [
+        f"{_short(value)} is within its limits, and reading it {_told(said)}."
+        for value in within
+        if (said := _raised(codec.decode, codec.encode(value), limits)) is not None
+    ]
+    for kind, value in beyond:
+        said = _raised(codec.decode, codec.encode(value), limits)
+        if (fault := _refusal(said, (413,))) is not None:
+            faults.append(f"A payload that is too {kind} {fault}: {call}.")
+    return faults
+
+
+def _faults_of_foreign(codec: Codec, dumps: Callable[[Any], str | bytes] | None) -> list[str]:
+    faults = []
+    for what, value, statuses in _FOREIGN:
+        try:
+            frame = (dumps or codec.encode)(value)
+        except Exception:  # noqa: BLE001, S112 - what nobody can write, nobody can send
+            continue
+        said = _raised(codec.decode, frame, Limits())
+        if said is None and dumps is None and _same(codec.decode(frame, Limits()), [None]):
+            continue  # a NaN that went out as null
+        if (fault := _refusal(said, statuses)) is not None:
+            faults.append(
+                f"A frame with {what} {fault}: let `decode` call check_bounds(payload, limits)."
+            )
+    return faults
+
+
+def _faults_of_duplicates(codec: Codec, frame: str | bytes | None) -> list[str]:
+    if frame is None:
+        return []
+    try:
+        read = codec.decode(frame, Limits())
+    except Exception as error:  # noqa: BLE001 - as above
+        return [f"A key that comes twice raised {error!r}: the last of them wins."]
+    if read != {"a": 2}:
+        return [f"A key that comes twice gave {_short(read)}: the last of them wins, {{'a': 2}}."]
+    return []
+
+
+def _faults_of_rubbish(codec: Codec, frames: list[str | bytes]) -> Iterator[str]:
+    for frame in _rubbish(codec, frames):
+        try:
+            read = codec.decode(frame, Limits())
+            if not _same(read, to_plain(read, keep_bytes=True)):
+                yield (
+                    f"The frame {_short(frame)} was read as {_short(read)}, which is no plain "
+                    f"data: let `decode` call check_bounds(payload, limits)."
+                )
+        except DecodeError:
+            continue
+        except EncodeError as error:
+            yield (
+                f"The frame {_short(frame)} was read as what JSON does not have ({error}): let "
+                f"`decode` call check_bounds(payload, limits)."
+            )
+        except Exception as error:  # noqa: BLE001 - as above
+            yield (
+                f"The frame {_short(frame)} raised {type(error).__name__}: let `decode` raise "
+                f"DecodeError, and nothing else, for whatever arrives."
+            )
+            return  # one is enough to go on with
+
+
+def _rubbish(codec: Codec, frames: list[str | bytes]) -> Iterator[str | bytes]:
+    """Give frames that are empty, cut, damaged, one byte over and over, or of the other kind."""
+    dice = random.Random(0)  # noqa: S311 - the same frames each time
+    text = codec.frame == "text"
+    yield "" if text else b""
+    yield b"{}" if text else "{}"
+    for number in range(128 if text else 256):
+        yield chr(number) * 5_000 if text else bytes([number]) * 5_000
+    for frame in frames:
+        raw = frame.encode() if isinstance(frame, str) else frame
+        for _ in range(20):
+            damaged = bytearray(raw[: dice.randrange(len(raw) + 1)] if dice.random() < 0.5 else raw)
+            if damaged:
+                damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+            yield bytes(damaged).decode("utf-8", "replace") if text else bytes(damaged)
+
+
+def _nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two payloads are the same, to the types of their values."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+def _raised(function: Callable[..., Any], *arguments: Any) -> Exception | None:
+    try:
+        function(*arguments)
+    except Exception as error:  # noqa: BLE001 - what it is is the question
+        return error
+    return None
+
+
+def _refusal(said: Exception | None, statuses: tuple[int, ...]) -> str | None:
+    """Return what is wrong with what a codec made of a frame that it must refuse."""
+    wanted = " or ".join(map(str, statuses))
+    if not isinstance(said, DecodeError):
+        return f"{_told(said)}, and DecodeError with {wanted} is due"
+    if said.status not in statuses:
+        return f"is refused with {said.status}, and {wanted} is due"
+    return None
+
+
+def _told(said: Exception | None) -> str:
+    return "raised nothing" if said is None else f"raised {type(said).__name__}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:50]}… ({len(text)} characters)"

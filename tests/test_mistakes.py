@@ -1,0 +1,488 @@
+"""Every mistake that the author of a plugin can make: its class, and what its message says.
+
+Each says which plugin of which distribution, what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import textwrap
+
+import pytest
+from django.test import override_settings
+from django.urls import path
+
+from aaah_core import (
+    AsyncAPIActionHandler,
+    AsyncAPIConsumer,
+    ConfigurationError,
+    IsAuthenticated,
+    OfferedTwice,
+    PluginError,
+    PluginNotLoaded,
+    WrongAnswer,
+    WrongCore,
+    WrongHook,
+    WrongSettings,
+    conf,
+    errors,
+)
+from aaah_core import registry as registries
+from aaah_core.testing import Refused, connect
+
+HEAD = "from aaah_core import *\n"
+HOOK = "@hookimpl\ndef aaah_middleware(): ...\n"
+
+_modules = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def no_declarations(monkeypatch):
+    """Forget the settings that plugins of a test declared."""
+    monkeypatch.setattr(conf, "declared", dict(conf.declared))
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution with one plugin."""
+    made = []
+
+    def install(name, source, *, requires="aaah-core>=0.1,<0.2", declared=""):
+        module = f"aaah_author_{next(_modules)}"
+        made.append(module)
+        (tmp_path / f"{module}.py").write_text(HEAD + textwrap.dedent(source))
+        folder = tmp_path / f"aaah_{name}_{module}-1.5.dist-info"
+        folder.mkdir()
+        distribution = f"aaah-{name}-{len(made)}" if len(made) > 1 else f"aaah-{name}"
+        head = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n"
+        (folder / "METADATA").write_text(f"{head}Requires-Dist: {requires}\n")
+        points = f"[aaah]\n{name} = {declared.format(module) or module}\n"
+        (folder / "entry_points.txt").write_text(points)
+        return module
+
+    monkeypatch.syspath_prepend(tmp_path)
+    yield install
+    for module in made:
+        sys.modules.pop(module, None)
+
+
+class Leaf(AsyncAPIActionHandler):
+    pass
+
+
+class Chat(AsyncAPIConsumer):
+    permission_classes = (IsAuthenticated,)
+    routepatterns = [path("leaf/", Leaf.as_aaah())]
+
+
+def refusal():
+    """Return what a start raises, with the plugins that are installed now."""
+    with registries.use(registries.build()), pytest.raises(ConfigurationError) as caught:
+        Chat.as_asgi()
+    return caught.value
+
+
+def returns(hook, answer, before=""):
+    """Return a module whose hook returns this."""
+    return f"{before}\n@hookimpl\ndef {hook}():\n    return {answer}\n"
+
+
+#: By mistake: the class, the module of the plugin, and what the message says.
+HOOKS = {
+    "a hook that is misspelt": (
+        "@hookimpl\ndef aaah_midleware(): ...",
+        ["aaah_midleware, which is no hook", "did you mean 'aaah_middleware'?", "aaah_codecs"],
+    ),
+    "an argument that is misspelt": (
+        "@hookimpl\ndef aaah_middleware(handler_clas): ...",
+        ["takes 'handler_clas'", "did you mean 'handler_class'?", "handler_class, action"],
+    ),
+    "an argument of another hook": (
+        "@hookimpl\ndef aaah_codecs(consumer_class): ...",
+        ["aaah_codecs takes 'consumer_class', which is no argument", "It may take: nothing"],
+    ),
+    "an argument with a default": (
+        "@hookimpl\ndef aaah_middleware(action=None): ...",
+        ["takes action=None", "without a default"],
+    ),
+    "any arguments": (
+        "@hookimpl\ndef aaah_middleware(**kwargs): ...",
+        ["takes **kwargs, and nothing is ever given so", "handler_class, action"],
+    ),
+    "a hook that is async": (
+        "@hookimpl\nasync def aaah_middleware(): ...",
+        ["aaah_middleware is async", "what they return may be async", "Write def"],
+    ),
+    "a hook that is a wrapper": (
+        "@hookimpl(wrapper=True)\ndef aaah_codecs():\n    return (yield)",
+        ["aaah_codecs is a wrapper", "Write a plain @hookimpl"],
+    ),
+    "a forgotten mark": (
+        "def aaah_codecs(): ...",
+        ["aaah_codecs is not marked with @hookimpl", "Write @hookimpl above it"],
+    ),
+    "no hook at all": (
+        "def helper(): ...",
+        ["it implements no hook", "let the entry point lead to the module that has one"],
+    ),
+    "a class that is never instantiated": (
+        "class Audit:\n    @hookimpl\n    def aaah_middleware(self): ...",
+        ["a method of the class Audit", "Write `plugin = Audit()`", ":plugin"],
+    ),
+    "a class with a method that takes no self": (
+        "class Audit:\n    @hookimpl\n    def aaah_codecs(): ...\nplugin = Audit()",
+        ["a method of the class Audit", "Write `plugin = Audit()`"],
+    ),
+    "DRF at module level": (
+        f"from rest_framework.exceptions import APIException\n{HOOK}",
+        ["imports APIException of rest_framework", "Import it inside the hook's body"],
+    ),
+    "DRF itself at module level": (
+        f"import rest_framework.settings\n{HOOK}",
+        ["imports rest_framework of rest_framework", "Import it inside the hook's body"],
+    ),
+}
+
+CHECK = "class Mine(Check): ..."
+CODEC = """
+class Tick(Codec):
+    name = {name!r}
+    frame = {frame!r}
+    def encode(self, payload): ...
+    def decode(self, frame, limits): ...
+"""
+ASYNC = "async def mine(*arguments): ..."
+GENERATOR = "def mine(*arguments):\n    yield"
+ACTION = "Action('say', run=mine{})"
+
+ANSWERS = {
+    "codecs that are no list": (returns("aaah_codecs", "7"), ["7, which is no Iterable"]),
+    "a codec that is a class": (
+        returns("aaah_codecs", "[Tick]", CODEC.format(name="tick", frame="text")),
+        ["Tick'>, which is no Codec", "return [MyCodec()]"],
+    ),
+    "a codec without a name": (
+        returns("aaah_codecs", "[Tick()]", CODEC.format(name="", frame="text")),
+        ["the `name` of a codec is text that is not empty"],
+    ),
+    "a codec with a frame of no kind": (
+        returns("aaah_codecs", "[Tick()]", CODEC.format(name="tick", frame="binary")),
+        ["the `frame` of a codec is 'text' or 'bytes', and not 'binary'"],
+    ),
+    "a check that is a class": (
+        returns("aaah_permission_check", "Mine", CHECK),
+        ["Mine'>, which is no Check", "return MyCheck()"],
+    ),
+    "a check that is a bool": (
+        returns("aaah_permission_check", "True"),
+        ["True, which is no Check", "an object of a child of Check"],
+    ),
+    "a resolver that is a list": (
+        returns("aaah_route_resolver", "[1]"),
+        ["[1], which cannot be called", "(route, call)"],
+    ),
+    "a middleware that is a reply": (
+        returns("aaah_middleware", "Reply()"),
+        ["which cannot be called", "async def middleware(call, call_next)"],
+    ),
+    "a middleware that is a generator": (
+        returns("aaah_middleware", "mine", GENERATOR),
+        ["is awaited, and", "is a generator"],
+    ),
+    "a parser that is a payload": (
+        returns("aaah_request_parser", "{}"),
+        ["{}, which cannot be called", "a callable (payload) that gives a Call"],
+    ),
+    "a parser that is async": (
+        returns("aaah_request_parser", "mine", ASYNC),
+        ["which is async, and is called without `await`"],
+    ),
+    "a shaper that is async": (
+        returns("aaah_response_shaper", "mine", ASYNC),
+        ["which is async, and is called without `await`"],
+    ),
+    "a shaper that is a generator": (
+        returns("aaah_response_shaper", "mine", GENERATOR),
+        ["which is a generator"],
+    ),
+    "actions that are a list": (
+        returns("aaah_actions", "[1]"),
+        ["[1], which is no Mapping", 'return {"ping": Action('],
+    ),
+    "an action that is a function": (
+        returns("aaah_actions", "{'say': mine}", ASYNC),
+        ["which is no Action"],
+    ),
+    "an action of another name": (
+        returns("aaah_actions", "{'speak': " + ACTION.format("") + "}", ASYNC),
+        ["the action 'speak' of", "named 'say'"],
+    ),
+    "an async action that is said to be sync": (
+        returns("aaah_actions", "{'say': " + ACTION.format(", sync=True") + "}", ASYNC),
+        ["with sync=True and a `run` that is async"],
+    ),
+    "an action that is a generator": (
+        returns("aaah_actions", "{'say': " + ACTION.format("") + "}", GENERATOR),
+        ["without sync=True, `run` is awaited, and", "is a generator"],
+    ),
+    "exception handlers that are a list": (
+        returns("aaah_exception_handlers", "[LookupError]"),
+        ["which is no Mapping", "return {LookupError: not_found}"],
+    ),
+    "an exception handler of no exception": (
+        returns("aaah_exception_handlers", "{'LookupError': print}"),
+        ["'LookupError', which is no class of exceptions"],
+    ),
+    "an exception handler that is a reply": (
+        returns("aaah_exception_handlers", "{LookupError: Reply()}"),
+        ["which cannot be called"],
+    ),
+    "a connection without its decorator": (
+        returns("aaah_connection", "mine", "async def mine(consumer):\n    yield"),
+        ["which is a generator", "with @asynccontextmanager above"],
+    ),
+    "a connection that is a coroutine": (
+        returns("aaah_connection", "mine", ASYNC),
+        ["which is async, and is called without `await`", "@asynccontextmanager"],
+    ),
+    "a hook that raises": (
+        returns("aaah_actions", "{}['say']"),
+        ["its aaah_actions raised KeyError: 'say'", "asked about", "Mend the plugin"],
+    ),
+}
+
+LOADING = {
+    "a module that raises": (
+        "raise RuntimeError('the moon is full')",
+        ["loading it raised RuntimeError: the moon is full", "mend the plugin"],
+    ),
+    "models at module level": (
+        "from django.core.exceptions import AppRegistryNotReady\nraise AppRegistryNotReady('x')",
+        ["AppRegistryNotReady", "import what needs settings or models inside the hook's body"],
+    ),
+    "an import that is missing": (
+        "import nowhere_at_all",
+        ["No module named 'nowhere_at_all'", "mend the plugin"],
+    ),
+}
+
+
+def require(error, kind, says, distribution="aaah-moth 1.5"):
+    message = str(error)
+    assert type(error) is kind, message
+    for part in ["Plugin 'moth'", distribution, *says]:
+        assert part in message
+    assert not any(end in message for end in ("..", "?.", " ,", "  "))
+
+
+@pytest.mark.parametrize(("source", "says"), HOOKS.values(), ids=HOOKS)
+def test_a_hook_that_would_not_be_asked_is_a_wrong_hook(install, source, says):
+    module = install("moth", source)
+    require(refusal(), WrongHook, [f"entry point 'moth = {module}'", *says])
+
+
+def test_an_entry_point_to_a_class_is_a_wrong_hook(install):
+    source = "class Audit:\n    @hookimpl\n    def aaah_middleware(self): ..."
+    install("moth", source, declared="{}:Audit")
+    require(refusal(), WrongHook, ["Audit was never instantiated", "Write `plugin = Audit()`"])
+
+
+def test_a_method_without_self_is_a_wrong_hook(install):
+    source = "class Audit:\n    @hookimpl\n    def aaah_codecs(): ...\nplugin = Audit()"
+    install("moth", source, declared="{}:plugin")
+    require(refusal(), WrongHook, ["aaah_codecs is a method without self", "Write self first"])
+
+
+def test_an_object_that_is_made_and_named_by_the_entry_point_is_none(install):
+    source = "class Audit:\n    @hookimpl\n    def aaah_codecs(self): ...\nplugin = Audit()"
+    install("moth", source, declared="{}:plugin")
+    assert registries.build().problems() == []
+
+
+def test_an_argument_of_the_functions_own_with_a_default_is_none(install):
+    install("moth", "@hookimpl\ndef aaah_middleware(action, own=7): ...")
+    assert registries.build().problems() == []
+
+
+def test_a_hook_of_which_the_arguments_cannot_be_told_is_left_to_be_asked(install):
+    install("moth", f"{HOOK}\naaah_middleware.__signature__ = 7")
+    assert registries.build().problems() == []
+
+
+@pytest.mark.parametrize(("source", "says"), ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_of_the_wrong_kind_is_a_wrong_answer(install, source, says):
+    install("moth", source)
+    require(refusal(), WrongAnswer, says)
+
+
+@pytest.mark.parametrize("answer", ["'msgpack'", "7", "[]"])
+async def test_a_codec_that_is_not_allowed_is_a_wrong_answer_in_the_log(install, caplog, answer):
+    install("moth", returns("aaah_select_codec", answer))
+    with registries.use(registries.build()):
+        application = Chat.as_asgi()
+        with pytest.raises(Refused):
+            async with connect(application, headers={"Cookie": "sessionid=secret"}):
+                raise AssertionError
+    [error] = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    require(error, WrongAnswer, ["its aaah_select_codec returned", "not among ('json',)"])
+    assert "secret" not in caplog.text
+
+
+async def test_a_choice_of_codec_that_raises_tells_nothing_of_the_handshake(install, caplog):
+    install("moth", returns("aaah_select_codec", "{}['key']"))
+    with registries.use(registries.build()):
+        application = Chat.as_asgi()
+        with pytest.raises(Refused):
+            async with connect(application, headers={"Cookie": "sessionid=secret"}):
+                raise AssertionError
+    [error] = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    require(error, WrongAnswer, ["its aaah_select_codec raised KeyError: 'key'", "Chat"])
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "plain", ["Reply()", "'a reply'", "None"], ids=["a reply", "text", "nothing"]
+)
+async def test_a_middleware_that_is_plain_is_a_wrong_answer_in_the_log(install, caplog, plain):
+    source = f"def mine(call, call_next):\n    return {plain}"
+    install("moth", returns("aaah_middleware", "mine", source))
+    with registries.use(registries.build()):
+        async with connect(Chat.as_asgi()) as client:
+            assert (await client.call("nothing"))["status"] == 500
+    [error] = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    says = ["which is plain and gave", "async def middleware(call, call_next)"]
+    require(error, WrongAnswer, says)
+
+
+async def test_a_plain_middleware_that_gives_an_awaitable_is_none(install):
+    source = "def mine(call, call_next):\n    return call_next(call)"
+    install("moth", returns("aaah_middleware", "mine", source))
+    with registries.use(registries.build()):
+        async with connect(Chat.as_asgi()) as client:
+            assert (await client.call("nothing"))["status"] == 405
+
+
+@pytest.mark.parametrize(("source", "says"), LOADING.values(), ids=LOADING)
+def test_a_module_that_does_not_load_is_not_loaded(install, source, says):
+    install("moth", source)
+    require(refusal(), PluginNotLoaded, [*says, "uninstall aaah-moth", "DISABLED_PLUGINS"])
+
+
+@pytest.mark.parametrize(
+    "declared", ["aaah_nowhere.plugin", "{}.plugin", "{}:nothing", "{}:plugin.nothing"]
+)
+def test_an_entry_point_to_nothing_is_not_loaded(install, declared):
+    install("moth", f"{HOOK}\nplugin = 7", declared=declared)
+    require(refusal(), PluginNotLoaded, ["mend [project.entry-points.aaah]", "install it again"])
+
+
+def test_another_core_is_a_wrong_core(install):
+    install("moth", HOOK, requires="aaah-core>=9,<10")
+    require(refusal(), WrongCore, ["it needs aaah-core<10,>=9", "install versions that fit"])
+
+
+@pytest.mark.parametrize(
+    ("one", "what"),
+    [
+        (HOOK, "both offer a plugin of this name"),
+        (
+            returns("aaah_codecs", "[Tick()]", CODEC.format(name="tick", frame="text")),
+            "The codec 'tick' is offered twice",
+        ),
+        (
+            returns("aaah_actions", "{'say': " + ACTION.format("") + "}", ASYNC),
+            "'say' is offered twice",
+        ),
+    ],
+    ids=["a plugin", "a codec", "an action"],
+)
+def test_one_name_of_two_plugins_is_offered_twice(install, one, what):
+    install("moth", one)
+    install("moth" if one is HOOK else "wasp", one)
+    says = [what, "aaah-moth-2" if one is HOOK else "aaah-wasp-2", "ninstall"]
+    require(refusal(), OfferedTwice, says)
+
+
+@pytest.mark.parametrize("hook", ["aaah_request_parser", "aaah_response_shaper"])
+def test_one_wire_of_two_plugins_is_offered_twice(install, hook):
+    install("moth", returns(hook, "print"))
+    says = [f"The {hook} of the wire 'aaah' is offered twice", "Plugin 'wire' (aaah-core"]
+    require(refusal(), OfferedTwice, says)
+
+
+DECLARED = f"""
+{HOOK}
+from dataclasses import dataclass
+
+@dataclass
+class Settings:
+    path: str = "here"
+    size: int = 1
+
+settings = plugin_settings("moth", Settings)
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"pth": "x"}, ["has no key 'pth'; did you mean 'path'?", "It knows: path, size"]),
+        ({"size": "x"}, ["is set wrongly: Expected `int`, got `str` - at `$.size`"]),
+        ("x", ["is set wrongly"]),
+    ],
+)
+def test_a_setting_that_cannot_be_is_a_wrong_setting(install, values, says):
+    install("moth", DECLARED)
+    with override_settings(AAAH={"PLUGIN_SETTINGS": {"moth": values}}):
+        error = refusal()
+    if isinstance(values, dict):
+        require(error, WrongSettings, ["AAAH[\"PLUGIN_SETTINGS\"]['moth']", *says])
+    else:
+        assert type(error) is WrongSettings
+
+
+@pytest.mark.parametrize("schema", ["dict", "{'path': 'here'}", "type('Settings', (), {})"])
+def test_settings_that_are_no_dataclass_are_wrong_settings(install, schema):
+    install("moth", f"{HOOK}\nsettings = plugin_settings('moth', {schema})")
+    require(refusal(), WrongSettings, ["which is no dataclass", "Write @dataclass above a class"])
+
+
+def test_settings_of_a_plugin_that_has_none_are_wrong_settings(install):
+    install("moth", HOOK)
+    with override_settings(AAAH={"PLUGIN_SETTINGS": {"moth": {"size": 1}}}):
+        error = refusal()
+    assert type(error) is WrongSettings
+    assert "has 'moth', and that plugin has no settings" in str(error)
+
+
+@pytest.mark.parametrize("key", ["PLUGINS", "DISABLED_PLUGINS"])
+def test_a_plugin_that_is_named_and_not_installed_is_a_wrong_setting(install, key):
+    install("moth", HOOK)
+    with override_settings(AAAH={key: ["mth"]}):
+        error = refusal()
+    assert type(error) is WrongSettings
+    assert f"AAAH[\"{key}\"] names 'mth'" in str(error)
+    assert "did you mean 'moth'?" in str(error)
+
+
+def test_a_key_of_the_setting_that_nobody_knows_is_a_wrong_setting():
+    with override_settings(AAAH={"PLUGIN": []}):
+        error = refusal()
+    assert type(error) is WrongSettings
+    assert "AAAH has no key 'PLUGIN'; did you mean 'PLUGINS'?" in str(error)
+
+
+def test_two_mistakes_of_two_kinds_are_told_together(install):
+    install("moth", "raise RuntimeError")
+    install("wasp", "def helper(): ...")
+    error = refusal()
+    assert type(error) is PluginError
+    assert "aaah-moth 1.5" in str(error)
+    assert "aaah-wasp-2 1.5" in str(error)
+
+
+def test_each_class_of_a_mistake_has_its_test():
+    kinds = {PluginNotLoaded, WrongCore, WrongHook, WrongAnswer, OfferedTwice, WrongSettings}
+    assert set(PluginError.__subclasses__()) == kinds
+    assert {kind.__name__ for kind in kinds} <= set(errors.__all__)
