@@ -115,3 +115,30 @@ async def test_a_process_is_in_a_group_of_redis_once_whoever_is_in_it(here, ther
         config = layer["CONFIG"]
         async with redis.asyncio.Redis(port=config["hosts"][0]["port"]) as connection:
             assert await connection.zcard(f"{config['prefix']}:group:room") == 2
+
+
+async def test_nothing_is_said_of_what_is_rolled_back(here, there):
+    async with members(here, there) as (those, other):
+        for fails in ("whole", "part", "nothing"):
+            assert (await other.call("save", fails=fails))["status"] == 204
+        for each in (*those, other):
+            said = [await each.event("said") for _ in range(5)]
+            assert said == ["first", "third", "first", "second", "third"]
+
+
+async def test_an_event_of_a_type_that_nobody_knows_is_logged_and_ends_nothing(here, there):
+    async with members(here, there) as (those, other):
+        await other.call("group_send", group="room", message={"type": "no.such"})
+        await other.call("say", data="next")
+        for each in (*those, other):
+            assert await each.event("said") == "next"
+        assert here.log.read_text().count("Room has no method for events of type 'no.such'") == 1
+
+
+async def test_an_event_in_the_form_of_a_later_release_is_a_word_to_resync(here, there):
+    async with members(here, there) as (those, other):
+        later = {"type": "aaah.event", "v": 99, "group": "room", "said": "otherwise"}
+        await other.call("group_send", group="room", message=later)
+        await other.call("say", data="next")
+        for each in (*those, other):
+            assert await each.said("next") == (["next"], True)

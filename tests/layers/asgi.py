@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import django
 from django.apps import apps
@@ -13,10 +14,11 @@ if not apps.ready:
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.routing import URLRouter
+from django.db import transaction
 from django.urls import path
 
 from aaah_async_action.decorators import async_action
-from aaah_core import AsyncAPIConsumer, apublish
+from aaah_core import AsyncAPIConsumer, apublish, publish
 
 
 class Room(AsyncAPIConsumer):
@@ -51,6 +53,19 @@ class Room(AsyncAPIConsumer):
     async def say(self, data: object, group: str = "room", count: int = 1):
         for number in range(count):
             await apublish(group, "said", number if count > 1 else data)
+
+    @async_action
+    def save(self, fails: str):
+        """Say three things in a transaction, of which the whole or a part may fail."""
+        with suppress(LookupError), transaction.atomic():
+            publish("room", "said", "first")
+            with suppress(LookupError), transaction.atomic():
+                publish("room", "said", "second")
+                if fails == "part":
+                    raise LookupError
+            publish("room", "said", "third")
+            if fails == "whole":
+                raise LookupError
 
     @async_action
     async def group_send(self, group: str, message: dict):

@@ -55,6 +55,24 @@ class Client:
         assert event["event"] == name, event
         return event["data"]
 
+    async def said(self, last):
+        """Return what was said up to a last word, and whether there was a word to resync."""
+        said, resynced = [], False
+        while not said or said[-1] != last:
+            async with asyncio.timeout(20):
+                event = await self.events.get()
+            if event["event"] == "aaah.resync":
+                resynced = True
+            else:
+                said.append(event["data"])
+        return said, resynced
+
+    async def resynced(self):
+        """Wait for a word to resync."""
+        async with asyncio.timeout(20):
+            while (await self.events.get())["event"] != "aaah.resync":
+                pass
+
 
 @asynccontextmanager
 async def clients(server, count, path=""):
