@@ -55,10 +55,10 @@ class Client:
         assert event["event"] == name, event
         return event["data"]
 
-    async def said(self, last):
-        """Return what was said up to a last word, and whether there was a word to resync."""
+    async def said(self, *last):
+        """Return what was said until all last words were, and whether one was to resync."""
         said, resynced = [], False
-        while not said or said[-1] != last:
+        while not all(each in said for each in last):
             async with asyncio.timeout(20):
                 event = await self.events.get()
             if event["event"] == "aaah.resync":
@@ -78,9 +78,8 @@ class Client:
 async def clients(server, count, path=""):
     """Connect so many clients; what they are sent is read as it comes."""
     async with AsyncExitStack() as stack:
-        opened = [
-            Client(await stack.enter_async_context(open_socket(server, path))) for _ in range(count)
-        ]
+        sockets = [open_socket(server, path, open_timeout=60) for _ in range(count)]
+        opened = [Client(await stack.enter_async_context(each)) for each in sockets]
         reading = [asyncio.create_task(each.read()) for each in opened]
         try:
             yield opened
