@@ -13,7 +13,10 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 
 import pytest
 import redis.asyncio
+from django.utils.module_loading import import_string
 
+from aaah_core.canary import Canary
+from aaah_core.hub import Hub
 from tests.layers.client import clients, served
 from tests.redis_server import layer_of
 
@@ -101,6 +104,16 @@ async def back(house, begun):
     assert await house.members[0].said("late") == (["late"], False)
     house.nothing_ended()
     return spent
+
+
+@pytest.mark.parametrize("layer", REDIS_LAYERS, indirect=True)
+async def test_a_canary_that_rested_comes_back_again(layer):
+    made = import_string(layer["BACKEND"])(**layer["CONFIG"])
+    canary = Canary(Hub(made))
+    for _ in range(3):
+        assert await canary.fly() is False  # and no TimeoutError
+        await canary.rest()
+    await made.flush()
 
 
 async def test_redis_may_die_and_every_member_is_told_when_it_is_back(own_redis, tmp_path):
