@@ -84,4 +84,6 @@ class Canary:
         """Listen no more."""
         if self._task is not None:
             task, self._task = self._task, None
+            # A layer that subscribes would send to the old one before anybody listens again.
+            self._channel = ""
             await stop(task)

@@ -21,8 +21,8 @@ logger = logging.getLogger("aaah")
 SHORTEST, LONGEST = 0.1, 5.0
 #: Seconds that the layer may take to let a listener go.
 CLEANUP = 5.0
-#: Seconds after which one that goes on is cancelled again.
-AGAIN = 0.1
+#: Seconds after which one that goes on is cancelled again: longer than one needs to unsubscribe.
+AGAIN = 0.5
 
 
 def pauses(pause: float) -> tuple[float, float]:

@@ -53,7 +53,7 @@ def own_redis():
 _prefixes = (f"test{number}" for number in itertools.count(1))
 
 
-@pytest.fixture(params=LAYERS)
+@pytest.fixture(scope="module", params=LAYERS)
 def layer(request):
     """The settings of each channel layer in turn; no other test has what is in it."""
     if request.param == "memory":

@@ -81,6 +81,7 @@ class Case:
         more: How many times the usual repetitions it needs.
         rows: Whether it needs the table of books.
         postgres: Whether it needs PostgreSQL.
+        redis: Whether its channel layer is on Redis.
         agree: Whether every series must give the same reply, which is asked before.
         warm: Whether the first repetition is left out.
         helpers: Workers that it needs beside the contenders.
@@ -96,9 +97,15 @@ class Case:
     more: float = 1
     rows: bool = False
     postgres: bool = False
+    redis: bool = False
     agree: bool = True
     warm: bool = True
     helpers: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other case may use its workers."""
+        return self.postgres or self.redis
 
     @property
     def contenders(self) -> list[str]:

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 
-__all__ = ["load"]
+__all__ = ["connected", "cpu_of", "frame_of", "load"]
 
 _MASK = b"\x11\x22\x33\x44"
 _HANDSHAKE = (
@@ -32,17 +32,17 @@ def load(
         in_flight: How many requests each keeps in flight.
         seconds: How long to count, once all are connected and warm.
     """
-    frame = _frame(text)
-    sockets = [_connected(port) for _ in range(clients)]
+    frame = frame_of(text)
+    sockets = [connected(port) for _ in range(clients)]
     size = _size_of_reply(sockets[0], frame)
     with selectors.DefaultSelector() as selector:
         for each in sockets:
             selector.register(each, selectors.EVENT_READ, [0])
             each.sendall(frame * in_flight)
         _answer(selector, frame, size, _WARM)
-        cpu, own, began = _cpu(pid), _cpu(os.getpid()), time.perf_counter()
+        cpu, own, began = cpu_of(pid), cpu_of(os.getpid()), time.perf_counter()
         replies = _answer(selector, frame, size, seconds)
-        cpu, own = _cpu(pid) - cpu, _cpu(os.getpid()) - own
+        cpu, own = cpu_of(pid) - cpu, cpu_of(os.getpid()) - own
         seconds = time.perf_counter() - began
     for each in sockets:
         each.close()
@@ -69,7 +69,8 @@ def _answer(selector: selectors.BaseSelector, frame: bytes, size: int, seconds: 
     return replies
 
 
-def _connected(port: int) -> socket.socket:
+def connected(port: int) -> socket.socket:
+    """Open a connection to a server on loopback, and have it accepted."""
     connection = socket.create_connection(("127.0.0.1", port), _PATIENCE)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.sendall(_HANDSHAKE)
@@ -93,7 +94,7 @@ def _size_of_reply(connection: socket.socket, frame: bytes) -> int:
     return size
 
 
-def _frame(text: str) -> bytes:
+def frame_of(text: str) -> bytes:
     """Return a masked text frame of up to 65,535 bytes."""
     data = text.encode()
     masked = bytes(each ^ _MASK[index % 4] for index, each in enumerate(data))
@@ -102,6 +103,6 @@ def _frame(text: str) -> bytes:
     return bytes((0x81, 0xFE)) + len(data).to_bytes(2, "big") + _MASK + masked
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Return the CPU time of a process, in seconds; nan where only Linux would tell."""
     return time.clock_gettime((~pid << 3) | 2) if sys.platform == "linux" else float("nan")

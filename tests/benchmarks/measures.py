@@ -16,6 +16,7 @@ from tests.benchmarks.load import load
 from tests.benchmarks.memory import idle
 from tests.benchmarks.scene import Scene
 from tests.benchmarks.server import serve
+from tests.benchmarks.spread import spread
 
 if TYPE_CHECKING:
     from tests.benchmarks.worker import Bench
@@ -30,6 +31,7 @@ __all__ = [
     "reply",
     "served",
     "stalled",
+    "told",
 ]
 
 #: Requests that are asked before the clock runs.
@@ -172,3 +174,8 @@ def served(bench: Bench, scene: str) -> dict[str, Any]:
 def loaded(bench: Bench, **arguments: Any) -> tuple[float, float, float]:
     """Return replies a second, and for each the server's and the clients' seconds of CPU."""
     return load(**arguments)
+
+
+def told(bench: Bench, **arguments: Any) -> tuple[float, float, float]:
+    """Return the seconds of one delivery, and for each the servers' and the clients' of CPU."""
+    return spread(**arguments)

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tests.benchmarks.environments import ROOT, Missing, peers
-from tests.benchmarks.project import DATABASE
+from tests.benchmarks.project import DATABASE, LAYER
 
 __all__ = ["OURS", "Started", "Worker", "starting"]
 
@@ -62,14 +62,22 @@ Started = tuple[dict[str, Worker], dict[str, str]]
 
 @contextmanager
 def starting(
-    contenders: Iterable[str], database: dict[str, Any] | None = None
+    contenders: Iterable[str],
+    database: dict[str, Any] | None = None,
+    layer: dict[str, Any] | None = None,
 ) -> Iterator[Started]:
-    """Start a worker for each contender, all at once, and end them with the block."""
+    """Start a worker for each contender, all at once, and end them with the block.
+
+    Args:
+        contenders: Their names; for one more worker of a contender, with a colon and more.
+        database: Another database than SQLite, as in `DATABASES`.
+        layer: Another channel layer than that in memory, as in `CHANNEL_LAYERS`.
+    """
     workers, missing = {}, {}
     with ExitStack() as stack:
         for contender in dict.fromkeys(contenders):
             try:
-                process = stack.enter_context(_process(contender, database))
+                process = stack.enter_context(_process(contender, database, layer))
                 workers[contender] = Worker(contender, process)
             except Missing as error:
                 missing[contender] = str(error)
@@ -83,15 +91,22 @@ def starting(
 
 
 @contextmanager
-def _process(contender: str, database: dict[str, Any] | None) -> Iterator[subprocess.Popen[str]]:
+def _process(
+    contender: str, database: dict[str, Any] | None, layer: dict[str, Any] | None
+) -> Iterator[subprocess.Popen[str]]:
+    contender = contender.partition(":")[0]
     python = sys.executable if contender in OURS else str(peers())
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         environment = {**os.environ, "TMPDIR": folder}
         for name in list(environment):
-            if name.startswith("AAAH_") or name in ("DJANGO_SETTINGS_MODULE", DATABASE):
+            if name.startswith("AAAH_") or name in ("DJANGO_SETTINGS_MODULE", DATABASE, LAYER):
                 del environment[name]
         if database is not None:
             environment[DATABASE] = json.dumps(database)
+        if layer is not None:
+            # Nobody has what another contender left in Redis.
+            own = {**layer, "CONFIG": {**layer["CONFIG"], "prefix": contender}}
+            environment[LAYER] = json.dumps(own)
         process = subprocess.Popen(
             [python, "-m", "tests.benchmarks.worker", contender],
             cwd=ROOT,

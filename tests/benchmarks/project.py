@@ -9,10 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DATABASE", "configure", "fill", "user"]
+__all__ = ["DATABASE", "LAYER", "configure", "fill", "user"]
 
 #: The environment variable with the settings of another database than SQLite in a file.
 DATABASE = "BENCHMARK_DATABASE"
+#: That with the settings of another channel layer than the one in memory.
+LAYER = "BENCHMARK_LAYER"
+_IN_MEMORY = '{"BACKEND": "channels.layers.InMemoryChannelLayer"}'
 #: Rows in the table of books: what `list` returns.
 ROWS = 100
 
@@ -35,7 +38,7 @@ def configure(*apps: str, **settings: Any) -> None:
         ],
         DATABASES={"default": _database()},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
+        CHANNEL_LAYERS={"default": json.loads(os.environ.get(LAYER, _IN_MEMORY))},
         **settings,
     )
     django.setup()

@@ -13,6 +13,7 @@ from tests.benchmarks.environments import Missing
 from tests.benchmarks.figures import Figure, paired
 from tests.benchmarks.postgres import postgres
 from tests.benchmarks.processes import Started, Worker, starting
+from tests.benchmarks.redis import redis
 
 __all__ = ["Outcome", "run_cases"]
 
@@ -60,10 +61,10 @@ def run_cases(cases: Sequence[Case], run: Run) -> Iterator[Outcome]:
     with ExitStack() as stack:
         shared = None
         if run.quick:
-            names = [name for case in cases if not case.postgres for name in case.contenders]
+            names = [name for case in cases if not case.alone for name in case.contenders]
             shared = stack.enter_context(starting(names))
         for case in cases:
-            yield _run_case(case, run, None if case.postgres else shared)
+            yield _run_case(case, run, None if case.alone else shared)
 
 
 def _run_case(case: Case, run: Run, shared: Started | None) -> Outcome:
@@ -72,7 +73,8 @@ def _run_case(case: Case, run: Run, shared: Started | None) -> Outcome:
         with ExitStack() as stack:
             if shared is None:
                 database = stack.enter_context(postgres()) if case.postgres else None
-                shared = stack.enter_context(starting(case.contenders, database))
+                layer = stack.enter_context(redis()) if case.redis else None
+                shared = stack.enter_context(starting(case.contenders, database, layer))
             workers, missing = shared
             for each in case.series:
                 if each.contender in missing:

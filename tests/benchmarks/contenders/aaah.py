@@ -23,6 +23,8 @@ __all__ = [
     "among",
     "child",
     "echo",
+    "grouped_0",
+    "grouped_10",
     "included_1",
     "included_1000",
     "listed",
@@ -94,12 +96,33 @@ def told() -> Scene:
 
     class Consumer(AsyncAPIConsumer):
         groups = ["hall"]
+        # All are one user's: as shipped, nobody has more than 1,000.
+        limits = {"connections_per_user": 10_000}
 
         @async_action(mode="none")
         async def tell(self) -> None:
             await apublish("hall", "news", ROWS)
 
     return Scene(Consumer.as_asgi(), request("tell"))
+
+
+def _grouped(names: list[str]) -> Scene:
+    from aaah_core import AsyncAPIConsumer
+
+    class Consumer(AsyncAPIConsumer):
+        groups = names
+
+    return Scene(Consumer.as_asgi(), "")
+
+
+def grouped_0() -> Scene:
+    """Be in no group."""
+    return _grouped([])
+
+
+def grouped_10() -> Scene:
+    """Be in ten groups."""
+    return _grouped([f"group{number}" for number in range(10)])
 
 
 def waiting() -> Scene:

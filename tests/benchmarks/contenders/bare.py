@@ -13,6 +13,8 @@ __all__ = [
     "WORKERS",
     "child",
     "echo",
+    "grouped_0",
+    "grouped_10",
     "listed",
     "retrieve",
     "setup",
@@ -98,6 +100,25 @@ def told() -> Scene:
             await self.send_json({"event": "news", "data": event["data"], "status": 200})
 
     return Scene(Consumer.as_asgi(), request("tell"))
+
+
+def _grouped(names: list[str]) -> Scene:
+    from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+    class Consumer(AsyncJsonWebsocketConsumer):
+        groups = names
+
+    return Scene(Consumer.as_asgi(), "")
+
+
+def grouped_0() -> Scene:
+    """Be in no group."""
+    return _grouped([])
+
+
+def grouped_10() -> Scene:
+    """Be in ten groups."""
+    return _grouped([f"group{number}" for number in range(10)])
 
 
 def waiting() -> Scene:
