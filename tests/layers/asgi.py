@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from contextlib import suppress
+from functools import partial
 
 import django
 from django.apps import apps
@@ -25,6 +28,7 @@ class Room(AsyncAPIConsumer):
     """Who is in it is told what others say; what they whisper, as Channels does it."""
 
     groups = ("room",)
+    limits = {"deadline": 120}
 
     async def connect(self):
         await self.channel_layer.group_add("whispers", self.channel_name)
@@ -55,6 +59,10 @@ class Room(AsyncAPIConsumer):
             await apublish(group, "said", number if count > 1 else data)
 
     @async_action
+    async def tick(self, rate: float, seconds: float):
+        return await tick(partial(apublish, "room", "ticked"), rate, seconds)
+
+    @async_action
     def save(self, fails: str):
         """Say three things in a transaction, of which the whole or a part may fail."""
         with suppress(LookupError), transaction.atomic():
@@ -81,8 +89,28 @@ class Raw(AsyncJsonWebsocketConsumer):
 
     groups = ("room", "whispers")
 
+    async def receive_json(self, content):
+        reply = await tick(self._ticked, content["rate"], content["seconds"])
+        await self.send_json({"data": reply, "status": 200})
+
+    async def _ticked(self, data):
+        await self.channel_layer.group_send("room", {"type": "ticked", "data": data})
+
+    async def ticked(self, event):
+        await self.send_json({"event": "ticked", "data": event["data"]})
+
     async def chat_whisper(self, event):
         await self.send_json({"event": "whisper", "data": event["text"]})
+
+
+async def tick(tell, rate, seconds):
+    """Tell a number and the time, at a rate, and return how often; what is late has waited."""
+    begun = time.time()
+    for number in range(int(rate * seconds)):
+        due = begun + number / rate
+        await asyncio.sleep(max(due - time.time(), 0))
+        await tell([number, due])
+    return int(rate * seconds)
 
 
 application = URLRouter([path("", Room.as_asgi()), path("raw/", Raw.as_asgi())])
