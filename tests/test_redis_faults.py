@@ -60,7 +60,7 @@ async def houses(
         started = {}
         for name in layers:
             (own := folder / f"{name}-{server}").mkdir()
-            layer = layer_of(name, redis.port, prefix=f"{name}-{server}", **config)
+            layer = layer_of(name, redis.port, prefix=f"{folder.name}-{name}", **config)
             started[name] = layer, servers.enter_context(served(layer, own, processes, server))
         async with AsyncExitStack() as stack:
             opened = []
@@ -227,7 +227,8 @@ async def test_a_process_that_is_killed_is_no_member_for_long_and_harms_no_other
         core = opened[0]
         assert (await core.other.call("say", data="clears"))["status"] == 204
         async with redis.asyncio.Redis(port=own_redis.port) as connection:
-            assert await connection.zcard("core-uvicorn:group:room") == 1
+            group = f"{core.layer['CONFIG']['prefix']}:group:room"
+            assert await connection.zcard(group) == 1
 
 
 @pytest.mark.programme
@@ -282,8 +283,8 @@ class Walk:
         self._house = house
         self._chance = chance
         self._groups = {"room": set(range(5)), "red": set(), "green": set(), "blue": set()}
-        #: Who may have each thing that was said.
-        self._may_have = []
+        #: Of each thing that was said: the group, who is owed it, and who may have it.
+        self._said = []
 
     async def go(self, seconds):
         ending = time.monotonic() + seconds
@@ -296,6 +297,9 @@ class Walk:
     async def _join(self, who, group):
         # From the moment that it is asked for.
         self._groups[group].add(who)
+        for where, _, may_have in self._said:
+            if where == group:  # it may be under way still
+                may_have.add(who)
         assert (await self._house.all[who].call("join", group=group))["status"] == 204
 
     async def _leave(self, who, group):
@@ -306,8 +310,8 @@ class Walk:
 
     async def _say(self, who, group):
         """Say the next number; a reply that it failed leaves open whether others were told."""
-        data = len(self._may_have)
-        self._may_have.append(set(self._groups[group]))
+        data = len(self._said)
+        self._said.append((group, set(self._groups[group]), set(self._groups[group])))
         return await self._house.all[who].call("say", group=group, data=data)
 
     async def arrive(self):
@@ -317,7 +321,7 @@ class Walk:
         await asyncio.sleep(3)  # until every process has found it back
         last = {}
         for group in self._groups:
-            last[group] = len(self._may_have)
+            last[group] = len(self._said)
             assert (await self._say(4, group))["status"] == 204
         for who, each in enumerate(self._house.all):
             # Those of one group come in order, and groups overtake one another.
@@ -325,6 +329,6 @@ class Walk:
                 *(last[group] for group, those in self._groups.items() if who in those)
             )
             assert len(said) == len(set(said))
-            assert all(who in self._may_have[number] for number in said)
-            owed = {number for number, those in enumerate(self._may_have) if who in those}
+            assert [number for number in said if who not in self._said[number][2]] == []
+            owed = {number for number, (_, those, _) in enumerate(self._said) if who in those}
             assert resynced or owed <= set(said)
