@@ -63,6 +63,14 @@ def test_a_case_is_measured_by_a_process_for_each_contender():
     )
 
 
+def test_an_event_is_told_to_two_processes_over_redis(redis):
+    ours = {"series": (Series(OURS, "aaah", "told"),), "helpers": ("aaah:second", "client")}
+    case = Case(**{**vars(CASES["redis"]), **ours, "goals": (), "warm": False})
+    [measured] = run_cases([case], Run(repetitions=1, seconds=0.001))
+    assert measured.missing == {}
+    assert all(value > 0 for value in measured.samples[OURS][0])
+
+
 def test_a_case_repeats_no_more_once_patience_ends():
     case = Case(**{**vars(CASES["echo"]), "series": (Series("raw", "raw", "echo"),), "goals": ()})
     [measured] = run_cases([case], Run(repetitions=1000, seconds=0.001, patience=0))

@@ -24,6 +24,7 @@ def serve(scene: Scene, user: Any) -> int:
         application,
         loop="asyncio",
         ws="websockets-sansio",
+        ws_ping_interval=None,  # the clients by hand answer none
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from tests.benchmarks.scene import PK, Scene, User, request
+from tests.benchmarks.scene import PK, ROWS, Scene, User, request
 
-__all__ = ["child", "echo", "setup", "work"]
+__all__ = ["child", "echo", "setup", "told", "work"]
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -48,6 +48,24 @@ def child() -> Scene:
     """Say it with the number in the route, which nobody reads."""
     application = _answering(lambda call: {"text": call["text"], "pk": PK})
     return Scene(application, request(route=f"books/{PK}/"))
+
+
+def told() -> Scene:
+    """Tell everybody: one frame, sent to one after the other."""
+    members: dict[Any, None] = {}
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        members[send] = None
+        while (await receive())["type"] == "websocket.receive":
+            event = {"event": "news", "data": ROWS, "status": 200}
+            text = _encode(event).decode()
+            for each in list(members):
+                await each({"type": "websocket.send", "text": text})
+        del members[send]
+
+    return Scene(application, request("tell"))
 
 
 def work() -> Callable[[], str]:
