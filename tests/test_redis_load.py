@@ -94,7 +94,7 @@ def check(members, events):
 
 
 async def test_events_at_a_steady_rate_all_arrive(redis, tmp_path):
-    members, events = await listen(redis, tmp_path, "", count=10, rate=50, seconds=1)
+    members, events = await listen(redis, tmp_path, "", count=10, rate=100, seconds=0.3)
     assert events > 10
     check(members, events)
 
