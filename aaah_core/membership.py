@@ -47,8 +47,8 @@ class LayerView:
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Let a channel leave a group."""
-        if channel == self._own.known_name and group in self._own.groups:
-            await self._own.at_home(self._own.leave(group))
+        if channel == self._own.known_name:
+            await self._own.at_home(self._own.leave_as(group, channel))
         else:
             await within(self._layer.group_discard(group, channel))
 
@@ -128,6 +128,13 @@ class Membership:
         """Leave a group."""
         self.groups.discard(group)
         await self._hub.leave(group, self._connection)
+
+    async def leave_as(self, group: str, channel: str) -> None:
+        """Leave a group, also where somebody else added its channel to it."""
+        if group in self.groups:
+            await self.leave(group)
+        else:
+            await self._hub.take_out(group, channel)
 
     async def stop(self) -> None:
         """Stop listening to its own channel."""

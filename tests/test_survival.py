@@ -139,6 +139,28 @@ async def test_a_group_that_could_not_be_left_is_left_when_the_layer_is_back(lay
         await until(lambda: "club" not in layer.groups)
 
 
+async def test_a_channel_that_somebody_else_added_is_taken_out_when_the_layer_is_back(layer):
+    @action
+    async def name(self):
+        return self.channel_name
+
+    async with connect(type("Named", (Room,), {"name": name}).as_asgi()) as client:
+        await layer.group_add("club", (await client.call("name"))["data"])
+        layer.state = "dead"  # and remembers what it held
+        layer.tell()
+        assert (await client.call("leave", group="club"))["status"] == 204
+        assert "club" in layer.groups
+        layer.become("up")
+        await until(lambda: "club" not in layer.groups)
+
+
+async def test_a_group_of_an_impossible_name_is_no_loss_of_the_layer(layer):
+    async with connect(Room.as_asgi()) as client:
+        for name in ("join", "leave"):
+            assert (await client.call(name, group="a room"))["status"] == 500
+        assert not hub.hub(layer).lost
+
+
 async def test_a_queue_that_was_full_is_told_to_all_members(layer):
     application = Room.as_asgi()
     async with connect(application) as one, connect(application) as other:
