@@ -15,7 +15,7 @@ from aaah_core import events
 from aaah_core.errors import ConfigurationError
 from aaah_core.groups import group_name
 from aaah_core.hub import Hub, hub
-from aaah_core.layers import within
+from aaah_core.layers import require_group_name, within
 from aaah_core.listening import listen, stop
 
 if TYPE_CHECKING:
@@ -109,8 +109,10 @@ class Membership:
 
         Raises:
             ConfigurationError: There is no channel layer.
+            TypeError: No group can have that name.
         """
         if self._connection.hears:
+            require_group_name(self._hub.layer, group)
             self.groups.add(group)
             await self._hub.join(group, self._connection)
         if not self._connection.hears:  # a task that somebody detached joins too late
