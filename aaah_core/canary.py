@@ -29,9 +29,10 @@ class Canary:
         self._task: asyncio.Task[None] | None = None
         self._number = 0
         self._back: asyncio.Future[None] | None = None
-        # So many messages ahead of it mean that there was no room for more not long ago.
+        # So many messages ahead of it may mean that there was no room for more not long ago: two
+        # canaries, of which the second leaves when the first is back, see a queue that was full.
         room = capacity(hub.layer)
-        self._crowd = None if room is None else max(room // 2, 1)
+        self._crowd = None if room is None else max(room * 2 // 5, 1)
 
     async def fly(self) -> bool:
         """Wait until it is back, and return whether others may have found no room on the way.

@@ -38,6 +38,8 @@ class Care:
         self._pause = SHORTEST
         self._timer: asyncio.TimerHandle | None = None
         self._looking = False
+        # Whether so many came during a look that there has to be another at once.
+        self._again = False
         self._looked_at = 0
         self._renewed = 0.0
 
@@ -64,6 +66,7 @@ class Care:
         """Take note of how many messages the layer has brought."""
         if self._messages is not None and received - self._looked_at >= self._messages:
             self._looked_at = received
+            self._again = self._looking
             self._look_in(0)
 
     def _delay(self) -> float | None:
@@ -73,6 +76,9 @@ class Care:
             return delay if self._every is None else min(delay, self._every)
         if not self._hub.has_groups:
             return None
+        if self._again:
+            self._again = False
+            return 0
         due = None
         if self._expires is not None:
             due = max(self._renewed + self._expires - asyncio.get_running_loop().time(), 0)

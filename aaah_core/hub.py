@@ -270,13 +270,23 @@ class Hub:
 
     async def _close(self, group: Group) -> None:
         try:
-            await within(self.layer.group_discard(group.name, group.channel))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
-            self._to_leave.append((group.name, group.channel))
-            self.trouble(error)
+            await self.take_out(group.name, group.channel)
         finally:
             if group.task is not None:
                 await stop(group.task)
+
+    async def take_out(self, name: str, channel: str) -> None:
+        """Take a channel out of a group; where the layer is away, once that is back.
+
+        Raises:
+            TypeError: No group can have that name.
+        """
+        layers.require_group_name(self.layer, name)
+        try:
+            await within(self.layer.group_discard(name, channel))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            self._to_leave.append((name, channel))
+            self.trouble(error)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do work to its end, also if who wants it is cancelled."""

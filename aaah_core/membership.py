@@ -15,7 +15,7 @@ from aaah_core import events
 from aaah_core.errors import ConfigurationError
 from aaah_core.groups import group_name
 from aaah_core.hub import Hub, hub
-from aaah_core.layers import within
+from aaah_core.layers import require_group_name, within
 from aaah_core.listening import listen, stop
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class LayerView:
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Let a channel leave a group."""
-        if channel == self._own.known_name and group in self._own.groups:
-            await self._own.at_home(self._own.leave(group))
+        if channel == self._own.known_name:
+            await self._own.at_home(self._own.leave_as(group, channel))
         else:
             await within(self._layer.group_discard(group, channel))
 
@@ -109,8 +109,10 @@ class Membership:
 
         Raises:
             ConfigurationError: There is no channel layer.
+            TypeError: No group can have that name.
         """
         if self._connection.hears:
+            require_group_name(self._hub.layer, group)
             self.groups.add(group)
             await self._hub.join(group, self._connection)
         if not self._connection.hears:  # a task that somebody detached joins too late
@@ -128,6 +130,13 @@ class Membership:
         """Leave a group."""
         self.groups.discard(group)
         await self._hub.leave(group, self._connection)
+
+    async def leave_as(self, group: str, channel: str) -> None:
+        """Leave a group, also where somebody else added its channel to it."""
+        if group in self.groups:
+            await self.leave(group)
+        else:
+            await self._hub.take_out(group, channel)
 
     async def stop(self) -> None:
         """Stop listening to its own channel."""
