@@ -137,6 +137,17 @@ async def test_the_four_hooks_are_answered_by_the_plugins_of_the_table(
         assert re.search(rf"{hook} .* {plugins[hook]} +aaah-core", explained)
 
 
+async def test_a_message_is_followed_and_a_call_traced_as_the_readme_says(
+    project, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    explain = re.search(r"`(aaah plugins --explain .*?)`", README)[1]
+    followed = await run(f"{explain} {re.search(r'`(--route .*?)`', README)[1]}")
+    assert "'books/1/' leads from Library to BookHandler, with pk=1" in followed
+    traced = re.search(r"`(aaah call --trace .*?)`", README, re.DOTALL)[1]
+    assert json.loads(await run(traced))["data"] == ["Emma"]
+
+
 def test_the_table_of_distributions_is_that_of_the_workspace():
     rows = {name.strip("`"): cell for name, _, cell in _table("Installing")[1:]}
     folders = [ROOT, *(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
