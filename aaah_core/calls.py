@@ -26,6 +26,8 @@ logger = logging.getLogger("aaah")
 #: Seconds that a call that was cancelled may clean up, before it is cancelled once more.
 GRACE = 5.0
 
+_retiring = partial(Busy, "The connection is about to be closed: connect again.", code="going_away")
+
 
 class Calls:
     """Takes frames: inline in the connection's own task, or a few at a time in tasks of theirs."""
@@ -38,6 +40,7 @@ class Calls:
         "_main",
         "_now",
         "_overflows",
+        "_promised",
         "_retired",
         "_serving",
         "_tasks",
@@ -59,6 +62,8 @@ class Calls:
         self._unreadable = 0
         self._overflows = 0
         self._retired = False
+        #: How many that waited when it retired are still to run.
+        self._promised = 0
         current_running.set(self._main)
         if self._limits.rate is not None:
             bucket = Bucket(self._limits.rate, self._limits.burst, self._now())
@@ -179,6 +184,8 @@ class Calls:
 
     async def _wait(self, request: exchange.Request, running: Running) -> exchange.Request:
         """Wait for the events that came before; a request whose time is up by then never begins."""
+        if self._retired and not self._admitted():
+            return exchange.refused(request, _retiring)
         try:
             await self._connection.turns.wait()
         except asyncio.CancelledError:
@@ -194,13 +201,13 @@ class Calls:
         if self._unreadable > self._limits.bad_messages:
             await self._connection.transport.close(CloseCode.RUBBISH)
 
-    async def _overflow(self, message: Message) -> None:
+    async def _overflow(self, message: Message, error: Callable[..., RequestError] = Busy) -> None:
         """Refuse a message that the inbox does not hold; close when the client goes on."""
         self._overflows += 1
         if self._overflows > self._limits.inbox:
             await self._connection.transport.close(CloseCode.OVERLOADED)
         else:
-            await self._refuse(message, Busy)
+            await self._refuse(message, error)
 
     async def _refuse(self, message: Message, error: Callable[..., RequestError]) -> None:
         """Answer a message without running it."""
@@ -236,10 +243,18 @@ class Calls:
         """Refuse what comes from now on, as if the inbox were full."""
         if not self._retired:
             self._retired = True
+            self._promised = len(self._inbox or ())
             self._connection.transport.screen(self._turn_away)
+            # The frame that is being read passes no screen: this lets it come by `_wait`.
+            self._connection.turns.events += 1
+
+    def _admitted(self) -> bool:
+        """Return whether a frame waited before nothing more was let in."""
+        self._promised -= 1
+        return self._promised >= 0
 
     async def _turn_away(self, message: Message) -> bool:
-        await self._overflow(message)
+        await self._overflow(message, _retiring)
         return False
 
     @property

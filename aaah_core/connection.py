@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
 from django.core.exceptions import SynchronousOnlyOperation
 
-from aaah_core import census, watchdog
+from aaah_core import census, leaving, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
 from aaah_core.hub import Hub
 from aaah_core.membership import Membership, hub_of
+from aaah_core.messages import Event
 from aaah_core.moments import granted
 from aaah_core.transport import Transport
 from aaah_core.turns import Turns
@@ -52,6 +53,7 @@ class Connection:
         "_calls",
         "_contexts",
         "_heard",
+        "_latest",
         "_membership",
         "_places",
         "_until",
@@ -98,6 +100,8 @@ class Connection:
         self._places: tuple[census.Place, ...] = ()
         #: The loop's times: when it is to end, and about when its client was last heard.
         self._until = self._heard = math.inf
+        #: The loop's time when it ends whatever runs, where that is sooner than it would be.
+        self._latest = math.inf
 
     async def run(self) -> None:
         """Run the connection to its end."""
@@ -122,6 +126,10 @@ class Connection:
         message = await self.transport.receive()
         if message["type"] != "websocket.connect":
             return False
+        leaving.prepare()
+        if leaving.began():
+            await self._turn_away()
+            return False
         codec, code = None, CloseCode.REFUSED
         permitted = False
         try:
@@ -140,6 +148,16 @@ class Connection:
         if codec.subprotocol in (self.consumer.scope.get("subprotocols") or ()):
             self.subprotocol = codec.subprotocol
         return True
+
+    async def _turn_away(self) -> None:
+        """Refuse a client whom the next server may have, in HTTP's words where ours can."""
+        if "websocket.http.response" not in (self.consumer.scope.get("extensions") or {}):
+            await self.transport.close(CloseCode.GOING_AWAY)
+            return
+        headers = [(b"retry-after", b"1"), (b"content-length", b"0")]
+        start = {"type": "websocket.http.response.start", "status": 503, "headers": headers}
+        await self.transport.send(start)
+        await self.transport.send({"type": "websocket.http.response.body", "body": b""})
 
     async def _counted(self) -> bool:
         """Count the connection, and return whether there is room for it."""
@@ -208,7 +226,8 @@ class Connection:
         self._heard = now = asyncio.get_running_loop().time()
         if (age := self.plan.limits.age) is not None:
             # At random: those who came together, after a restart, must not come back together.
-            self._until = now + age * random.uniform(0.9, 1.1)  # noqa: S311 - hides nothing
+            until = now + age * random.uniform(0.9, 1.1)  # noqa: S311 - hides nothing
+            self._until = min(self._until, until)  # it may have been asked to leave
 
     def look(self, now: float) -> bool:
         """See to calls that take long, a client that does not read, and an end that is due.
@@ -233,10 +252,31 @@ class Connection:
             self._retire(now)
         return worked
 
+    def leave(self, at: float, latest: float) -> None:
+        """Say that the server goes away, let nothing more in, and close when nothing runs.
+
+        Args:
+            at: The loop's time before which it is not closed.
+            latest: When it is closed whatever runs.
+        """
+        self._until, self._latest = min(self._until, at), latest
+        self._calls.retire()
+        if self.transport.accepted:
+            seconds = math.ceil(max(0.0, at - self.loop.time()) * 10) / 10
+            self._tell(Event("aaah.goaway", {"seconds": seconds}, 503))
+
+    def _tell(self, event: Event) -> None:
+        try:
+            payload = self.plan.shape(None, event)
+            if payload is not None:
+                self.transport.push(self.codec.encode(payload))
+        except Exception:
+            logger.exception("%s could not be told of %s", self._name, event.name)
+
     def _retire(self, now: float) -> None:
         """Let nothing more in, and close when what came before is answered, or takes too long."""
         self._calls.retire()
-        latest = self._until + self.plan.limits.deadline + CLEANUP
+        latest = min(self._latest, self._until + self.plan.limits.deadline + CLEANUP)
         if not self._calls.busy or now >= latest:
             self.transport.retire(CloseCode.GOING_AWAY)
 

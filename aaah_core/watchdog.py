@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from aaah_core.workers import close_old_async_connections
 
-__all__ = ["INTERVAL", "Watched", "forget", "watch"]
+__all__ = ["INTERVAL", "Watched", "forget", "loops", "watch", "watched"]
 
 logger = logging.getLogger("aaah")
 
@@ -24,6 +24,12 @@ class Watched(Protocol):
         """See to what has been busy for long, and return whether calls ran since the last look.
 
         `now` is the loop's time.
+        """
+
+    def leave(self, at: float, latest: float) -> None:
+        """Tell the client that the server goes away, and close at about one of two times.
+
+        `at` is when nothing runs, and `latest` whatever runs: the loop's times.
         """
 
 
@@ -51,6 +57,16 @@ def watch(connection: Watched) -> None:
 def forget(connection: Watched) -> None:
     """Look at it no more."""
     _watched.get(asyncio.get_running_loop(), set()).discard(connection)
+
+
+def loops() -> list[asyncio.AbstractEventLoop]:
+    """Return the event loops that have connections."""
+    return list(_watched)
+
+
+def watched(loop: asyncio.AbstractEventLoop) -> list[Watched]:
+    """Return the connections of an event loop; any thread may ask."""
+    return list(_watched.get(loop, ()))
 
 
 def _look(loop: asyncio.AbstractEventLoop, looks: int = 1, worked: bool = False) -> None:
