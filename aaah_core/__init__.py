@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         Scope,
     )
     from aaah_core.limits import Limits, check_bounds, too_large
+    from aaah_core.logs import log_error
     from aaah_core.messages import MISSING, Call, Event, Missing, Reply
     from aaah_core.permissions import (
         AllowAny,
@@ -135,6 +136,7 @@ __all__ = [
     "describe",
     "group_name",
     "hookimpl",
+    "log_error",
     "plugin_settings",
     "publish",
     "run_sync",
@@ -205,6 +207,7 @@ _NAMES = {
         "check_bounds",
         "too_large",
     ),
+    "logs": ("log_error",),
     "messages": (
         "MISSING",
         "Call",

@@ -13,6 +13,7 @@ from aaah_core import exchange, watchdog
 from aaah_core.close_codes import CloseCode
 from aaah_core.errors import Busy, RequestError, Throttled
 from aaah_core.inbox import Inbox, Message
+from aaah_core.logs import log_error
 from aaah_core.rate import Bucket
 from aaah_core.running import Running, current_running, current_task
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Calls"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.calls")
 
 #: Seconds that a call that was cancelled may clean up, before it is cancelled once more.
 GRACE = 5.0
@@ -123,7 +124,7 @@ class Calls:
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("A call ended its task", exc_info=error)
+            self._log(error, "Error %s: a call ended its task in %s")
         if self._inbox and self._connection.transport.ended is None:
             self._start(self._inbox.pop())
 
@@ -162,18 +163,17 @@ class Calls:
                 await running.wait_for_threads()
         except asyncio.CancelledError:
             self._require_left(running)
-        except Exception:
-            # A shaper or a codec that cannot even say that it failed.
-            logger.exception("%s cannot reply at all", self._name)
+        except Exception as error:  # noqa: BLE001 - as it cannot even say that it failed
+            self._log(error, "Error %s: %s cannot reply at all")
             await transport.close(CloseCode.GOING_AWAY)
         finally:
             running.stop()
         if running.task.cancelling() and running.cancelled_by_others:
             raise asyncio.CancelledError  # the action did not let it through
 
-    @property
-    def _name(self) -> str:
-        return type(self._connection.consumer).__qualname__
+    def _log(self, error: BaseException, message: str) -> None:
+        consumer = self._connection.consumer
+        log_error(logger, error, message, type(consumer).__qualname__, consumer=consumer)
 
     @staticmethod
     def _require_left(running: Running) -> None:
@@ -221,8 +221,8 @@ class Calls:
             if payload is not None:
                 frame = exchange.encode(connection, request, payload)
                 await connection.transport.send_frame(frame)
-        except Exception:  # as in `_take`
-            logger.exception("%s cannot refuse a message", self._name)
+        except Exception as raised:  # noqa: BLE001 - as in `_take`
+            self._log(raised, "Error %s: %s cannot refuse a message")
             await connection.transport.close(CloseCode.GOING_AWAY)
         finally:
             current_running.reset(before)

@@ -20,6 +20,7 @@ from aaah_core import census, leaving, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
 from aaah_core.hub import Hub
+from aaah_core.logs import log_error, repeated
 from aaah_core.membership import Membership, hub_of
 from aaah_core.messages import Event
 from aaah_core.moments import granted
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.connection")
 
 #: Seconds that each step of a clean-up may take.
 CLEANUP = 5.0
@@ -139,8 +140,8 @@ class Connection:
                 else:
                     codec = self.plan.select_codec(self.consumer.scope)
                     permitted = codec is not None and await self._permitted()
-        except Exception:
-            logger.exception("%s refuses a connection: what it asked raised", self._name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is refused
+            self._log(error, "Error %s: %s refuses a connection: what it asked raised", self._name)
         if codec is None or not permitted:
             await self.transport.close(code)
             return False
@@ -169,7 +170,8 @@ class Connection:
         places = census.places(scope, user)
         full = census.enter(places, self.plan.limits)
         if full is not None:
-            logger.info("%s refuses a connection: the limit %r is reached", self._name, full)
+            if repeated(type(self.consumer), full)[1] is not None:
+                logger.info("%s refuses a connection: the limit %r is reached", self._name, full)
             return False
         self._places = places
         return True
@@ -194,8 +196,8 @@ class Connection:
                     await self.consumer.accept()
                 except DenyConnection:
                     await self.consumer.close()
-        except Exception:
-            logger.exception("%s could not connect", self._name)
+        except Exception as error:  # noqa: BLE001 - a bug of the consumer's
+            self._log(error, "Error %s: %s could not connect", self._name)
             await self.transport.close(CloseCode.GOING_AWAY)
         finally:
             self.turns.calls -= 1
@@ -270,8 +272,8 @@ class Connection:
             payload = self.plan.shape(None, event)
             if payload is not None:
                 self.transport.push(self.codec.encode(payload))
-        except Exception:
-            logger.exception("%s could not be told of %s", self._name, event.name)
+        except Exception as error:  # noqa: BLE001 - a shaper's bug keeps nobody from leaving
+            self._log(error, "Error %s: %s could not be told of %s", self._name, event.name)
 
     def _retire(self, now: float) -> None:
         """Let nothing more in, and close when what came before is answered, or takes too long."""
@@ -321,8 +323,11 @@ class Connection:
                 await work()
         except StopConsumer:
             pass  # as Channels' own consumers end
-        except Exception:
-            logger.exception("%s could not %s", self._name, what)
+        except Exception as error:  # noqa: BLE001 - the next step must be taken
+            self._log(error, "Error %s: %s could not %s", self._name, what)
+
+    def _log(self, error: Exception, message: str, *args: Any) -> None:
+        log_error(logger, error, message, *args, consumer=self.consumer)
 
     @property
     def _name(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec.msgpack import Encoder, decode
 
 from aaah_core.dispatch import FAILURES
+from aaah_core.logs import log_error
 from aaah_core.messages import Call, Event
 from aaah_core.moments import granted
 from aaah_core.running import current_task
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TYPE", "VERSION", "Queue", "deliver", "handler_name", "resync", "understood"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.events")
 
 #: The type of the layer messages that carry an `Event`.
 TYPE = "aaah.event"
@@ -258,7 +259,8 @@ async def _act(connection: Connection, delivery: Delivery) -> None:
 
 def _failed(connection: Connection, message: dict[str, Any], error: BaseException) -> None:
     name, kind = type(connection.consumer).__qualname__, message.get("type")
-    logger.error("An event of type %.100r failed in %s", kind, name, exc_info=error)
+    told = "Error %s: an event of type %.100r failed in %s"
+    log_error(logger, error, told, kind, name, consumer=connection.consumer)
 
 
 def _asked(plan: Plan, handler: str | None) -> list[tuple[Plan, list[Moment]]]:

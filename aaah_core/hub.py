@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hub", "hub", "is_lost", "loop_of"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.hub")
 
 #: Seconds between two times that a group's members are told to resync.
 RESYNC = 1.0

@@ -15,7 +15,7 @@ from aaah_core.steps import finish
 
 __all__ = ["Transport"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.transport")
 
 #: Seconds that a client may take to read that its connection is closed.
 GOODBYE = 5.0

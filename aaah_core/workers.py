@@ -24,12 +24,13 @@ from aaah_core.databases import (
     worker_connections,
 )
 from aaah_core.errors import RequestError
+from aaah_core.logs import log_error
 from aaah_core.pool import Pool
 from aaah_core.running import current_running
 
 __all__ = ["close_old_async_connections", "run_sync"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.workers")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -154,7 +155,8 @@ class _Job(asyncio.Future[Any]):
             self._outlives.set_result(None)
             if error is not None and not isinstance(error, RequestError):
                 # Its call was answered before, so nobody else hears of it.
-                logger.error("Sync code failed after its call had ended", exc_info=error)
+                message = "Error %s: sync code failed after its call had ended"
+                log_error(logger, error, message)
         elif error is not None:
             self.set_exception(error)
         else:

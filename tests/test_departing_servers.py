@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from itertools import count
 
 import pytest
 from websockets.asyncio.client import connect
@@ -182,6 +183,48 @@ async def test_each_of_several_workers_lets_its_own_clients_leave(tmp_path):
                 assert (code, goaway["event"], reply["data"]) == (4503, "aaah.goaway", "done")
         assert await ended(server) == 0
         assert server.log.read_text().count("left groups: 0 to go") == 2
+
+
+@pytest.mark.programme
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_under_load_every_request_has_its_reply_and_the_server_ends(
+    name, tmp_path, record_property
+):
+    answered, much = Counter(), asyncio.Event()
+
+    async def use(server):
+        async with open_socket(server) as ws:
+            for number in count():
+                action = ("wait", "work")[number % 2]
+                try:
+                    await ask(ws, action, seconds=0.2)
+                    reply = await get(ws)
+                    if "event" in reply:
+                        reply = await get(ws)  # to what was asked before it, or refused after it
+                except ConnectionClosed:
+                    assert ws.close_code == 4503
+                    return
+                assert reply["request_id"] == action
+                answered[reply["status"]] += 1
+                if answered.total() == 200:
+                    much.set()
+
+    with serving(name, APPLICATION, tmp_path) as server:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as clients:
+            for _ in range(50):
+                clients.create_task(use(server))
+            await much.wait()
+            begun = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+        await ended(server)
+        log = server.log.read_text()
+    record_property("answered, by status", dict(answered))
+    record_property("from the signal to the end", f"{time.monotonic() - begun:.1f} s")
+    assert time.monotonic() - begun <= 12
+    assert log.count("disconnected: 4503") == 50
+    assert "left groups: 0 to go" in log
+    assert "Traceback" not in log
+    assert set(answered) <= {200, 503}
 
 
 @contextmanager
