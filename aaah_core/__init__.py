@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from aaah_core.limits import Limits, check_bounds, too_large
     from aaah_core.logs import log_error
     from aaah_core.messages import MISSING, Call, Event, Missing, Reply
+    from aaah_core.metrics import Metrics, Queues, Workers, measure
     from aaah_core.permissions import (
         AllowAny,
         BasePermission,
@@ -108,6 +109,7 @@ __all__ = [
     "Limits",
     "MalformedRequest",
     "Match",
+    "Metrics",
     "Middleware",
     "Missing",
     "NotFound",
@@ -115,6 +117,7 @@ __all__ = [
     "PermissionDenied",
     "PluginError",
     "PluginNotLoaded",
+    "Queues",
     "Reply",
     "RequestError",
     "RequestParser",
@@ -127,6 +130,7 @@ __all__ = [
     "Unpublished",
     "UnsupportedFrame",
     "ValidationError",
+    "Workers",
     "WrongAnswer",
     "WrongCore",
     "WrongHook",
@@ -137,6 +141,7 @@ __all__ = [
     "group_name",
     "hookimpl",
     "log_error",
+    "measure",
     "plugin_settings",
     "publish",
     "run_sync",
@@ -215,6 +220,7 @@ _NAMES = {
         "Missing",
         "Reply",
     ),
+    "metrics": ("Metrics", "Queues", "Workers", "measure"),
     "permissions": (
         "AllowAny",
         "BasePermission",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aaah_core import exchange, watchdog
 from aaah_core.close_codes import CloseCode
+from aaah_core.counters import count
 from aaah_core.errors import Busy, RequestError, Throttled
 from aaah_core.inbox import Inbox, Message
 from aaah_core.logs import log_error
@@ -207,6 +208,8 @@ class Calls:
         if self._overflows > self._limits.inbox:
             await self._connection.transport.close(CloseCode.OVERLOADED)
         else:
+            if not self._retired:
+                count("overloads", "inbox")
             await self._refuse(message, error)
 
     async def _refuse(self, message: Message, error: Callable[..., RequestError]) -> None:
@@ -235,6 +238,7 @@ class Calls:
         if bucket.overdrawn:
             await self._connection.transport.close(CloseCode.OVERLOADED)
         else:
+            count("overloads", "rate")
             retry_after = math.ceil(wait * 1000) / 1000
             await self._refuse(message, partial(Throttled, retry_after=retry_after))
         return False
@@ -243,7 +247,7 @@ class Calls:
         """Refuse what comes from now on, as if the inbox were full."""
         if not self._retired:
             self._retired = True
-            self._promised = len(self._inbox or ())
+            self._promised = self.waiting
             self._connection.transport.screen(self._turn_away)
             # The frame that is being read passes no screen: this lets it come by `_wait`.
             self._connection.turns.events += 1
@@ -256,6 +260,11 @@ class Calls:
     async def _turn_away(self, message: Message) -> bool:
         await self._overflow(message, _retiring)
         return False
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._inbox) if self._inbox is not None else 0
 
     @property
     def busy(self) -> bool:

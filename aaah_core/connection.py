@@ -19,6 +19,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from aaah_core import census, leaving, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
+from aaah_core.counters import count
 from aaah_core.hub import Hub
 from aaah_core.logs import log_error, repeated
 from aaah_core.membership import Membership, hub_of
@@ -41,6 +42,9 @@ logger = logging.getLogger("aaah.connection")
 
 #: Seconds that each step of a clean-up may take.
 CLEANUP = 5.0
+
+#: Codes that are counted each on its own: a client may send any.
+_CODES = {*CloseCode, 1000, 1001, 1005, 1006, 1011, 1012}
 
 # A worker thread may ask at the same time as the event loop; few ask, and each once.
 _MAKING = threading.Lock()
@@ -129,9 +133,10 @@ class Connection:
             return False
         leaving.prepare()
         if leaving.began():
+            count("refused", "leaving")
             await self._turn_away()
             return False
-        codec, code = None, CloseCode.REFUSED
+        codec, code, reason = None, CloseCode.REFUSED, "codec"
         permitted = False
         try:
             async with asyncio.timeout(self.plan.limits.deadline):
@@ -140,9 +145,13 @@ class Connection:
                 else:
                     codec = self.plan.select_codec(self.consumer.scope)
                     permitted = codec is not None and await self._permitted()
+                    reason = "codec" if codec is None else "denied"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is refused
+            reason = "error"
             self._log(error, "Error %s: %s refuses a connection: what it asked raised", self._name)
         if codec is None or not permitted:
+            if code is CloseCode.REFUSED:
+                count("refused", reason)
             await self.transport.close(code)
             return False
         self.codec = codec
@@ -170,6 +179,7 @@ class Connection:
         places = census.places(scope, user)
         full = census.enter(places, self.plan.limits)
         if full is not None:
+            count("refused", full)
             if repeated(type(self.consumer), full)[1] is not None:
                 logger.info("%s refuses a connection: the limit %r is reached", self._name, full)
             return False
@@ -214,6 +224,7 @@ class Connection:
 
     async def enter_contexts(self) -> None:
         """Enter what plugins put around an accepted connection."""
+        count("accepted", self.label)
         if self.plan.contexts:
             stack = self._contexts = AsyncExitStack()
             for context in self.plan.contexts:
@@ -242,6 +253,7 @@ class Connection:
         """
         if self.transport.stuck_for(now) >= self.plan.limits.send_timeout:
             # A close would wait behind what is being sent; the server ends the socket when we end.
+            count("overloads", "send_timeout")
             self.transport.end(CloseCode.OVERLOADED)
         worked = self._calls.look(now)
         idle = self.plan.limits.idle
@@ -301,6 +313,10 @@ class Connection:
         await self._step("stop listening", self._stop_listening)
         if connected:
             code = self.transport.ended or 1006
+            if self.transport.accepted:
+                count("closed", str(code) if code in _CODES else "other")
+            else:
+                count("refused", "consumer")
             await self._step("disconnect", partial(self.consumer.disconnect, code))
         if self._membership is not None:
             await self._step("leave its groups", self._membership.leave_all)
@@ -328,6 +344,17 @@ class Connection:
 
     def _log(self, error: Exception, message: str, *args: Any) -> None:
         log_error(logger, error, message, *args, consumer=self.consumer)
+
+    def depths(self) -> tuple[int, int, int]:
+        """Return how many calls wait, how many frames, and of how many groups it is a member."""
+        groups = len(self._membership.groups) if self._membership is not None else 0
+        return self._calls.waiting, self.transport.waiting, groups
+
+    @property
+    def label(self) -> str:
+        """What its consumer is called where things are counted, and by `describe`."""
+        consumer_class = type(self.consumer)
+        return f"{consumer_class.__module__}.{consumer_class.__qualname__}"
 
     @property
     def _name(self) -> str:

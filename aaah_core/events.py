@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.msgpack import Encoder, decode
 
+from aaah_core.counters import count
 from aaah_core.dispatch import FAILURES
 from aaah_core.logs import log_error
 from aaah_core.messages import Call, Event
@@ -108,6 +109,7 @@ def deliver(audiences: Iterable[Mapping[Connection, None]], message: dict[str, A
     """
     frames: dict[tuple[int, int], str | bytes | None] = {}
     for members in [list(audience) for audience in audiences]:
+        count("events", "delivered", len(members))
         try:
             _give(members, message, frames)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next message comes
@@ -142,6 +144,7 @@ def resync(audiences: Iterable[Mapping[Connection, None]], group: str) -> None:
             if frame is not None:
                 message = {"type": RESYNC}
                 _push(members, Delivery(message, event, frame, [], _size(message, frame)))
+                count("events", "resync", len(members))
         except Exception as error:  # noqa: BLE001 - as in `deliver`
             _failed(members[0], {"type": RESYNC}, error)
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
@@ -28,7 +29,7 @@ from aaah_core.logs import log_error
 from aaah_core.pool import Pool
 from aaah_core.running import current_running
 
-__all__ = ["close_old_async_connections", "run_sync"]
+__all__ = ["Workers", "close_old_async_connections", "run_sync", "workers"]
 
 logger = logging.getLogger("aaah.workers")
 
@@ -94,6 +95,27 @@ def _make() -> Pool:
             _made = Pool(conf.current().SYNC_WORKERS, IDLE, close_worker_connections)
             atexit.register(_made.shutdown)
         return _made
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The threads for sync code."""
+
+    #: How many there may be: ``AAAH["SYNC_WORKERS"]``.
+    size: int
+    #: How many run something.
+    busy: int
+    #: Jobs that wait for a thread.
+    waiting: int
+
+
+def workers() -> Workers:
+    """Return what the threads for sync code do now."""
+    size = conf.current().SYNC_WORKERS
+    if _made is None:
+        return Workers(size, 0, 0)
+    threads, resting, waiting = _made.state()
+    return Workers(size, threads - resting, waiting)
 
 
 def _leave_it_to_the_parent() -> None:

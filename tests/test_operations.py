@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging.config
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from aaah_core import Call, Reply
+from aaah_core import Call, Metrics, Reply
 from aaah_core.conf import Settings, read
 from tests.test_delivery import names_of_tests
 
@@ -50,7 +51,17 @@ def test_every_logger_is_in_the_table():
         if "tests" not in path.parts
         for name in re.findall(r'getLogger\("([^"]*)"\)', path.read_text("utf-8"))
     }
-    assert set(re.findall(r"^\| `([\w.]+)` \| ", PAGE.split("## Logs")[1], re.MULTILINE)) == used
+    section = PAGE.split("## Logs")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `([\w.]+)` \| ", section, re.MULTILINE)) == used
+
+
+def test_the_numbers_are_all_in_the_table(capsys):
+    block("measure")
+    assert "False" in capsys.readouterr().out
+    section = PAGE.split("## Numbers")[1]
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ", section, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == {field.name for field in fields(Metrics)}
 
 
 @pytest.mark.usefixtures("core")
