@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from itertools import count
 
 import pytest
+from redis import Redis
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
@@ -225,6 +226,29 @@ async def test_under_load_every_request_has_its_reply_and_the_server_ends(
     assert "left groups: 0 to go" in log
     assert "Traceback" not in log
     assert set(answered) <= {200, 503}
+
+
+@pytest.mark.programme
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_no_member_is_left_in_redis(name, tmp_path, own_redis):
+    port = own_redis.port
+    with (
+        serving(name, APPLICATION, tmp_path, REDIS=str(port)) as server,
+        Redis(port=port) as client,
+    ):
+        async with AsyncExitStack() as stack, asyncio.timeout(30):
+            sockets = [await stack.enter_async_context(open_socket(server)) for _ in range(20)]
+            for ws in sockets:
+                await ask(ws, "wait", seconds=0.5)
+                await ask(ws, "process")
+                await get(ws)
+            assert [client.zcard(key) for key in client.scan_iter("asgi:group:*")] == [1]
+            server.process.send_signal(signal.SIGTERM)
+            for code, (goaway, reply) in await asyncio.gather(*map(closed, sockets)):
+                assert (code, goaway["event"], reply["data"]) == (4503, "aaah.goaway", "done")
+        await ended(server)
+        assert [*client.scan_iter("asgi:group:*")] == []
+    assert "Traceback" not in server.log.read_text()
 
 
 @contextmanager
