@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from aaah_core.limits import Limits, check_bounds, too_large
     from aaah_core.logs import log_error
     from aaah_core.messages import MISSING, Call, Event, Missing, Reply
-    from aaah_core.metrics import Metrics, Queues, Workers, measure
+    from aaah_core.metrics import Metrics, Queues, measure
     from aaah_core.permissions import (
         AllowAny,
         BasePermission,
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from aaah_core.plain import to_plain
     from aaah_core.replies import to_reply
     from aaah_core.routing import Table
-    from aaah_core.workers import run_sync
+    from aaah_core.workers import Workers, run_sync
 
 __all__ = [
     "ACTION_MARK",
@@ -220,7 +220,7 @@ _NAMES = {
         "Missing",
         "Reply",
     ),
-    "metrics": ("Metrics", "Queues", "Workers", "measure"),
+    "metrics": ("Metrics", "Queues", "measure"),
     "permissions": (
         "AllowAny",
         "BasePermission",
@@ -232,7 +232,7 @@ _NAMES = {
     "plain": ("to_plain",),
     "replies": ("to_reply",),
     "routing": ("Table",),
-    "workers": ("run_sync",),
+    "workers": ("Workers", "run_sync"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -10,7 +10,7 @@ from aaah_core.connection import Connection
 from aaah_core.counters import counted
 from aaah_core.workers import Workers, workers
 
-__all__ = ["Metrics", "Queues", "Workers", "measure"]
+__all__ = ["Metrics", "Queues", "measure"]
 
 
 @dataclass(frozen=True, slots=True)

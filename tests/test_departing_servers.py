@@ -25,7 +25,7 @@ APPLICATION = "tests.departing.asgi:application"
 
 
 def open_socket(server):
-    return connect(server.uri, proxy=None)
+    return connect(server.uri, proxy=None, open_timeout=30)
 
 
 async def ask(ws, action, **parameters):
@@ -59,10 +59,10 @@ async def ended(server, seconds=15):
     return await asyncio.to_thread(server.process.wait, seconds)
 
 
-async def leave(server, number=signal.SIGTERM, action="wait", seconds=0.5):
+async def leave(server, number=signal.SIGTERM, action="hold"):
     """End a server beside whom one client waits and another does nothing; return what it did."""
     async with open_socket(server) as busy, open_socket(server) as idle:
-        await ask(busy, action, seconds=seconds)
+        await ask(busy, action)
         await ask(idle, "process")
         await get(idle)
         server.process.send_signal(number)
@@ -75,6 +75,7 @@ async def leave(server, number=signal.SIGTERM, action="wait", seconds=0.5):
         assert (late["request_id"], late["status"]) == ("process", 503)
         status = await refused(server)
         assert await closed(idle) == (4503, [])
+        server.log.with_name("go-on").touch()
         code, [reply] = await closed(busy)
         assert (code, reply["status"], reply["data"]) == (4503, 200, "done")
     code, log = await ended(server), server.log.read_text()
@@ -90,16 +91,17 @@ ENDS = {"uvicorn": (503, -signal.SIGTERM), "daphne": (403, 0)}
 
 async def test_a_server_that_ends_tells_its_clients_and_answers_what_runs(tmp_path):
     with ExitStack() as stack:
-        servers = {
-            name: stack.enter_context(serving(name, APPLICATION, tmp_path)) for name in COMMANDS
-        }
+        servers = {}
+        for name in COMMANDS:
+            (folder := tmp_path / name).mkdir()
+            servers[name] = stack.enter_context(serving(name, APPLICATION, folder))
         ends = await asyncio.gather(*map(leave, servers.values()))
     assert dict(zip(servers, ends, strict=True)) == ENDS
 
 
 @pytest.mark.programme
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("action", ["wait", "work"])
+@pytest.mark.parametrize("action", ["hold", "hold_thread"])
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_a_server_ends_so_at_either_signal_and_for_sync_actions_too(
     name, action, number, tmp_path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import time
+from pathlib import Path
 
 import django
 from django.apps import apps
@@ -18,6 +20,9 @@ from channels.routing import ProtocolTypeRouter
 
 from aaah_async_action.decorators import async_action
 from aaah_core import AsyncAPIConsumer
+
+#: It is there when what is held may end.
+GO_ON = Path(tempfile.gettempdir()) / "go-on"
 
 
 class Layer(InMemoryChannelLayer):
@@ -42,6 +47,19 @@ class Departing(AsyncAPIConsumer):
     @async_action
     def work(self, seconds: float):
         time.sleep(seconds)
+        return "done"
+
+    @async_action
+    async def hold(self):
+        """Run until the test lets it end."""
+        while not GO_ON.exists():  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
+        return "done"
+
+    @async_action
+    def hold_thread(self):
+        while not GO_ON.exists():
+            time.sleep(0.02)
         return "done"
 
     async def disconnect(self, code):
