@@ -61,7 +61,9 @@ if TYPE_CHECKING:
         Scope,
     )
     from aaah_core.limits import Limits, check_bounds, too_large
+    from aaah_core.logs import log_error
     from aaah_core.messages import MISSING, Call, Event, Missing, Reply
+    from aaah_core.metrics import Metrics, Queues, measure
     from aaah_core.permissions import (
         AllowAny,
         BasePermission,
@@ -73,7 +75,7 @@ if TYPE_CHECKING:
     from aaah_core.plain import to_plain
     from aaah_core.replies import to_reply
     from aaah_core.routing import Table
-    from aaah_core.workers import run_sync
+    from aaah_core.workers import Workers, run_sync
 
 __all__ = [
     "ACTION_MARK",
@@ -107,6 +109,7 @@ __all__ = [
     "Limits",
     "MalformedRequest",
     "Match",
+    "Metrics",
     "Middleware",
     "Missing",
     "NotFound",
@@ -114,6 +117,7 @@ __all__ = [
     "PermissionDenied",
     "PluginError",
     "PluginNotLoaded",
+    "Queues",
     "Reply",
     "RequestError",
     "RequestParser",
@@ -126,6 +130,7 @@ __all__ = [
     "Unpublished",
     "UnsupportedFrame",
     "ValidationError",
+    "Workers",
     "WrongAnswer",
     "WrongCore",
     "WrongHook",
@@ -135,6 +140,8 @@ __all__ = [
     "describe",
     "group_name",
     "hookimpl",
+    "log_error",
+    "measure",
     "plugin_settings",
     "publish",
     "run_sync",
@@ -205,6 +212,7 @@ _NAMES = {
         "check_bounds",
         "too_large",
     ),
+    "logs": ("log_error",),
     "messages": (
         "MISSING",
         "Call",
@@ -212,6 +220,7 @@ _NAMES = {
         "Missing",
         "Reply",
     ),
+    "metrics": ("Metrics", "Queues", "measure"),
     "permissions": (
         "AllowAny",
         "BasePermission",
@@ -223,7 +232,7 @@ _NAMES = {
     "plain": ("to_plain",),
     "replies": ("to_reply",),
     "routing": ("Table",),
-    "workers": ("run_sync",),
+    "workers": ("Workers", "run_sync"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

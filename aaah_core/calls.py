@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from aaah_core import exchange, watchdog
 from aaah_core.close_codes import CloseCode
+from aaah_core.counters import count
 from aaah_core.errors import Busy, RequestError, Throttled
 from aaah_core.inbox import Inbox, Message
+from aaah_core.logs import log_error
 from aaah_core.rate import Bucket
 from aaah_core.running import Running, current_running, current_task
 
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Calls"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.calls")
 
 #: Seconds that a call that was cancelled may clean up, before it is cancelled once more.
 GRACE = 5.0
+
+_retiring = partial(Busy, "The connection is about to be closed: connect again.", code="going_away")
 
 
 class Calls:
@@ -38,6 +42,7 @@ class Calls:
         "_main",
         "_now",
         "_overflows",
+        "_promised",
         "_retired",
         "_serving",
         "_tasks",
@@ -59,6 +64,8 @@ class Calls:
         self._unreadable = 0
         self._overflows = 0
         self._retired = False
+        #: How many that waited when it retired are still to run.
+        self._promised = 0
         current_running.set(self._main)
         if self._limits.rate is not None:
             bucket = Bucket(self._limits.rate, self._limits.burst, self._now())
@@ -118,7 +125,7 @@ class Calls:
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("A call ended its task", exc_info=error)
+            self._log(error, "Error %s: a call ended its task in %s")
         if self._inbox and self._connection.transport.ended is None:
             self._start(self._inbox.pop())
 
@@ -157,18 +164,17 @@ class Calls:
                 await running.wait_for_threads()
         except asyncio.CancelledError:
             self._require_left(running)
-        except Exception:
-            # A shaper or a codec that cannot even say that it failed.
-            logger.exception("%s cannot reply at all", self._name)
+        except Exception as error:  # noqa: BLE001 - as it cannot even say that it failed
+            self._log(error, "Error %s: %s cannot reply at all")
             await transport.close(CloseCode.GOING_AWAY)
         finally:
             running.stop()
         if running.task.cancelling() and running.cancelled_by_others:
             raise asyncio.CancelledError  # the action did not let it through
 
-    @property
-    def _name(self) -> str:
-        return type(self._connection.consumer).__qualname__
+    def _log(self, error: BaseException, message: str) -> None:
+        consumer = self._connection.consumer
+        log_error(logger, error, message, type(consumer).__qualname__, consumer=consumer)
 
     @staticmethod
     def _require_left(running: Running) -> None:
@@ -179,6 +185,8 @@ class Calls:
 
     async def _wait(self, request: exchange.Request, running: Running) -> exchange.Request:
         """Wait for the events that came before; a request whose time is up by then never begins."""
+        if self._retired and not self._admitted():
+            return exchange.refused(request, _retiring)
         try:
             await self._connection.turns.wait()
         except asyncio.CancelledError:
@@ -194,13 +202,15 @@ class Calls:
         if self._unreadable > self._limits.bad_messages:
             await self._connection.transport.close(CloseCode.RUBBISH)
 
-    async def _overflow(self, message: Message) -> None:
+    async def _overflow(self, message: Message, error: Callable[..., RequestError] = Busy) -> None:
         """Refuse a message that the inbox does not hold; close when the client goes on."""
         self._overflows += 1
         if self._overflows > self._limits.inbox:
             await self._connection.transport.close(CloseCode.OVERLOADED)
         else:
-            await self._refuse(message, Busy)
+            if not self._retired:
+                count("overloads", "inbox")
+            await self._refuse(message, error)
 
     async def _refuse(self, message: Message, error: Callable[..., RequestError]) -> None:
         """Answer a message without running it."""
@@ -214,8 +224,8 @@ class Calls:
             if payload is not None:
                 frame = exchange.encode(connection, request, payload)
                 await connection.transport.send_frame(frame)
-        except Exception:  # as in `_take`
-            logger.exception("%s cannot refuse a message", self._name)
+        except Exception as raised:  # noqa: BLE001 - as in `_take`
+            self._log(raised, "Error %s: %s cannot refuse a message")
             await connection.transport.close(CloseCode.GOING_AWAY)
         finally:
             current_running.reset(before)
@@ -228,6 +238,7 @@ class Calls:
         if bucket.overdrawn:
             await self._connection.transport.close(CloseCode.OVERLOADED)
         else:
+            count("overloads", "rate")
             retry_after = math.ceil(wait * 1000) / 1000
             await self._refuse(message, partial(Throttled, retry_after=retry_after))
         return False
@@ -236,11 +247,24 @@ class Calls:
         """Refuse what comes from now on, as if the inbox were full."""
         if not self._retired:
             self._retired = True
+            self._promised = self.waiting
             self._connection.transport.screen(self._turn_away)
+            # The frame that is being read passes no screen: this lets it come by `_wait`.
+            self._connection.turns.events += 1
+
+    def _admitted(self) -> bool:
+        """Return whether a frame waited before nothing more was let in."""
+        self._promised -= 1
+        return self._promised >= 0
 
     async def _turn_away(self, message: Message) -> bool:
-        await self._overflow(message)
+        await self._overflow(message, _retiring)
         return False
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._inbox) if self._inbox is not None else 0
 
     @property
     def busy(self) -> bool:

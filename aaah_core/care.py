@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Care"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.hub")
 
 
 class Care:

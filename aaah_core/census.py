@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from aaah_core.interfaces import Scope
 from aaah_core.limits import Limits
 
-__all__ = ["Place", "enter", "leave", "places"]
+__all__ = ["Place", "enter", "leave", "places", "total"]
 
 #: What is counted: the field of `Limits` that bounds it, and of whom.
 Place: TypeAlias = tuple[str, Hashable]
@@ -73,3 +73,8 @@ def leave(counted: tuple[Place, ...]) -> None:
             _counts[place] -= 1
             if not _counts[place]:
                 del _counts[place]
+
+
+def total() -> int:
+    """Return how many connections there are, without waiting: a signal handler may ask."""
+    return _counts.get(("connections", None), 0)

@@ -44,6 +44,10 @@ class Settings:
     #: Seconds between two messages that a process sends itself to learn whether the layer is lost;
     #: None for none.
     LAYER_CANARY: Annotated[float, msgspec.Meta(gt=0)] | None = 1.0
+    #: Seconds that calls may take to end when the server does.
+    LEAVE_TIMEOUT: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    #: Seconds over which the connections are closed then, where they are many.
+    LEAVE_SPREAD: Annotated[float, msgspec.Meta(ge=0)] = 5.0
 
 
 @cache

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
 from django.core.exceptions import SynchronousOnlyOperation
 
-from aaah_core import census, watchdog
+from aaah_core import census, leaving, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
+from aaah_core.counters import count
 from aaah_core.hub import Hub
+from aaah_core.logs import log_error, repeated
 from aaah_core.membership import Membership, hub_of
+from aaah_core.messages import Event
 from aaah_core.moments import granted
 from aaah_core.transport import Transport
 from aaah_core.turns import Turns
@@ -35,10 +38,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.connection")
 
 #: Seconds that each step of a clean-up may take.
 CLEANUP = 5.0
+
+#: Codes that are counted each on its own: a client may send any.
+_CODES = {*CloseCode, 1000, 1001, 1005, 1006, 1011, 1012}
 
 # A worker thread may ask at the same time as the event loop; few ask, and each once.
 _MAKING = threading.Lock()
@@ -52,6 +58,7 @@ class Connection:
         "_calls",
         "_contexts",
         "_heard",
+        "_latest",
         "_membership",
         "_places",
         "_until",
@@ -98,6 +105,8 @@ class Connection:
         self._places: tuple[census.Place, ...] = ()
         #: The loop's times: when it is to end, and about when its client was last heard.
         self._until = self._heard = math.inf
+        #: The loop's time when it ends whatever runs, where that is sooner than it would be.
+        self._latest = math.inf
 
     async def run(self) -> None:
         """Run the connection to its end."""
@@ -122,7 +131,12 @@ class Connection:
         message = await self.transport.receive()
         if message["type"] != "websocket.connect":
             return False
-        codec, code = None, CloseCode.REFUSED
+        leaving.prepare()
+        if leaving.began():
+            count("refused", "leaving")
+            await self._turn_away()
+            return False
+        codec, code, reason = None, CloseCode.REFUSED, "codec"
         permitted = False
         try:
             async with asyncio.timeout(self.plan.limits.deadline):
@@ -131,15 +145,29 @@ class Connection:
                 else:
                     codec = self.plan.select_codec(self.consumer.scope)
                     permitted = codec is not None and await self._permitted()
-        except Exception:
-            logger.exception("%s refuses a connection: what it asked raised", self._name)
+                    reason = "codec" if codec is None else "denied"
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is refused
+            reason = "error"
+            self._log(error, "Error %s: %s refuses a connection: what it asked raised", self._name)
         if codec is None or not permitted:
+            if code is CloseCode.REFUSED:
+                count("refused", reason)
             await self.transport.close(code)
             return False
         self.codec = codec
         if codec.subprotocol in (self.consumer.scope.get("subprotocols") or ()):
             self.subprotocol = codec.subprotocol
         return True
+
+    async def _turn_away(self) -> None:
+        """Refuse a client whom the next server may have, in HTTP's words where ours can."""
+        if "websocket.http.response" not in (self.consumer.scope.get("extensions") or {}):
+            await self.transport.close(CloseCode.GOING_AWAY)
+            return
+        headers = [(b"retry-after", b"1"), (b"content-length", b"0")]
+        start = {"type": "websocket.http.response.start", "status": 503, "headers": headers}
+        await self.transport.send(start)
+        await self.transport.send({"type": "websocket.http.response.body", "body": b""})
 
     async def _counted(self) -> bool:
         """Count the connection, and return whether there is room for it."""
@@ -151,7 +179,9 @@ class Connection:
         places = census.places(scope, user)
         full = census.enter(places, self.plan.limits)
         if full is not None:
-            logger.info("%s refuses a connection: the limit %r is reached", self._name, full)
+            count("refused", full)
+            if repeated(type(self.consumer), full)[1] is not None:
+                logger.info("%s refuses a connection: the limit %r is reached", self._name, full)
             return False
         self._places = places
         return True
@@ -176,8 +206,8 @@ class Connection:
                     await self.consumer.accept()
                 except DenyConnection:
                     await self.consumer.close()
-        except Exception:
-            logger.exception("%s could not connect", self._name)
+        except Exception as error:  # noqa: BLE001 - a bug of the consumer's
+            self._log(error, "Error %s: %s could not connect", self._name)
             await self.transport.close(CloseCode.GOING_AWAY)
         finally:
             self.turns.calls -= 1
@@ -194,6 +224,7 @@ class Connection:
 
     async def enter_contexts(self) -> None:
         """Enter what plugins put around an accepted connection."""
+        count("accepted", self.label)
         if self.plan.contexts:
             stack = self._contexts = AsyncExitStack()
             for context in self.plan.contexts:
@@ -208,7 +239,8 @@ class Connection:
         self._heard = now = asyncio.get_running_loop().time()
         if (age := self.plan.limits.age) is not None:
             # At random: those who came together, after a restart, must not come back together.
-            self._until = now + age * random.uniform(0.9, 1.1)  # noqa: S311 - hides nothing
+            until = now + age * random.uniform(0.9, 1.1)  # noqa: S311 - hides nothing
+            self._until = min(self._until, until)  # it may have been asked to leave
 
     def look(self, now: float) -> bool:
         """See to calls that take long, a client that does not read, and an end that is due.
@@ -221,6 +253,7 @@ class Connection:
         """
         if self.transport.stuck_for(now) >= self.plan.limits.send_timeout:
             # A close would wait behind what is being sent; the server ends the socket when we end.
+            count("overloads", "send_timeout")
             self.transport.end(CloseCode.OVERLOADED)
         worked = self._calls.look(now)
         idle = self.plan.limits.idle
@@ -233,10 +266,31 @@ class Connection:
             self._retire(now)
         return worked
 
+    def leave(self, at: float, latest: float) -> None:
+        """Say that the server goes away, let nothing more in, and close when nothing runs.
+
+        Args:
+            at: The loop's time before which it is not closed.
+            latest: When it is closed whatever runs.
+        """
+        self._until, self._latest = min(self._until, at), latest
+        self._calls.retire()
+        if self.transport.accepted:
+            seconds = math.ceil(max(0.0, at - self.loop.time()) * 10) / 10
+            self._tell(Event("aaah.goaway", {"seconds": seconds}, 503))
+
+    def _tell(self, event: Event) -> None:
+        try:
+            payload = self.plan.shape(None, event)
+            if payload is not None:
+                self.transport.push(self.codec.encode(payload))
+        except Exception as error:  # noqa: BLE001 - a shaper's bug keeps nobody from leaving
+            self._log(error, "Error %s: %s could not be told of %s", self._name, event.name)
+
     def _retire(self, now: float) -> None:
         """Let nothing more in, and close when what came before is answered, or takes too long."""
         self._calls.retire()
-        latest = self._until + self.plan.limits.deadline + CLEANUP
+        latest = min(self._latest, self._until + self.plan.limits.deadline + CLEANUP)
         if not self._calls.busy or now >= latest:
             self.transport.retire(CloseCode.GOING_AWAY)
 
@@ -259,6 +313,10 @@ class Connection:
         await self._step("stop listening", self._stop_listening)
         if connected:
             code = self.transport.ended or 1006
+            if self.transport.accepted:
+                count("closed", str(code) if code in _CODES else "other")
+            else:
+                count("refused", "consumer")
             await self._step("disconnect", partial(self.consumer.disconnect, code))
         if self._membership is not None:
             await self._step("leave its groups", self._membership.leave_all)
@@ -281,8 +339,22 @@ class Connection:
                 await work()
         except StopConsumer:
             pass  # as Channels' own consumers end
-        except Exception:
-            logger.exception("%s could not %s", self._name, what)
+        except Exception as error:  # noqa: BLE001 - the next step must be taken
+            self._log(error, "Error %s: %s could not %s", self._name, what)
+
+    def _log(self, error: Exception, message: str, *args: Any) -> None:
+        log_error(logger, error, message, *args, consumer=self.consumer)
+
+    def depths(self) -> tuple[int, int, int]:
+        """Return how many calls wait, how many frames, and of how many groups it is a member."""
+        groups = len(self._membership.groups) if self._membership is not None else 0
+        return self._calls.waiting, self.transport.waiting, groups
+
+    @property
+    def label(self) -> str:
+        """What its consumer is called where things are counted, and by `describe`."""
+        consumer_class = type(self.consumer)
+        return f"{consumer_class.__module__}.{consumer_class.__qualname__}"
 
     @property
     def _name(self) -> str:

@@ -23,7 +23,7 @@ __all__ = [
     "worker_connections",
 ]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.workers")
 
 #: Seconds without a call after which a worker closes its connections.
 IDLE = 10.0

@@ -12,12 +12,13 @@ from django.http import Http404
 
 from aaah_core.errors import NotFound, PermissionDenied, RequestError
 from aaah_core.interfaces import ExceptionHandler
+from aaah_core.logs import log_error
 from aaah_core.messages import Call, Reply
 from aaah_core.replies import bug
 
 __all__ = ["DJANGO_REPLIES"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.calls")
 
 #: PostgreSQL's SQLSTATE where the server, and not the statement, is at fault: the connection, too
 #: few resources (connections among them), a server that stops or starts.
@@ -28,9 +29,8 @@ def _database(call: Call, error: Exception) -> Reply:
     if not _is_unavailable(error.__cause__):
         return bug(call, error)
     handler = type(call.handler).__qualname__
-    logger.error(
-        "No database in action %.100r of %s: answered 503", call.action, handler, exc_info=error
-    )
+    message = "Error %s: no database in action %.100r of %s, which was answered 503"
+    log_error(logger, error, message, call.action, handler, call=call)
     detail = "The database is not available; the outcome of the action is unknown."
     refusal = RequestError(detail, code="database_unavailable")
     return Reply(status=503, errors=refusal.errors)

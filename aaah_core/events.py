@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.msgpack import Encoder, decode
 
+from aaah_core.counters import count
 from aaah_core.dispatch import FAILURES
+from aaah_core.logs import log_error
 from aaah_core.messages import Call, Event
 from aaah_core.moments import granted
 from aaah_core.running import current_task
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TYPE", "VERSION", "Queue", "deliver", "handler_name", "resync", "understood"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.events")
 
 #: The type of the layer messages that carry an `Event`.
 TYPE = "aaah.event"
@@ -107,6 +109,7 @@ def deliver(audiences: Iterable[Mapping[Connection, None]], message: dict[str, A
     """
     frames: dict[tuple[int, int], str | bytes | None] = {}
     for members in [list(audience) for audience in audiences]:
+        count("events", "delivered", len(members))
         try:
             _give(members, message, frames)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next message comes
@@ -141,6 +144,7 @@ def resync(audiences: Iterable[Mapping[Connection, None]], group: str) -> None:
             if frame is not None:
                 message = {"type": RESYNC}
                 _push(members, Delivery(message, event, frame, [], _size(message, frame)))
+                count("events", "resync", len(members))
         except Exception as error:  # noqa: BLE001 - as in `deliver`
             _failed(members[0], {"type": RESYNC}, error)
 
@@ -258,7 +262,8 @@ async def _act(connection: Connection, delivery: Delivery) -> None:
 
 def _failed(connection: Connection, message: dict[str, Any], error: BaseException) -> None:
     name, kind = type(connection.consumer).__qualname__, message.get("type")
-    logger.error("An event of type %.100r failed in %s", kind, name, exc_info=error)
+    told = "Error %s: an event of type %.100r failed in %s"
+    log_error(logger, error, told, kind, name, consumer=connection.consumer)
 
 
 def _asked(plan: Plan, handler: str | None) -> list[tuple[Plan, list[Moment]]]:

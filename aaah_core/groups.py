@@ -15,9 +15,11 @@ from django.db import connections
 from msgspec.msgpack import encode
 
 from aaah_core import conf, events
+from aaah_core.counters import count
 from aaah_core.errors import ConfigurationError, Unpublished
 from aaah_core.hub import is_lost, loop_of
 from aaah_core.layers import in_memory, is_quick, require_group_name, within
+from aaah_core.logs import log_error
 from aaah_core.messages import MISSING, Call
 from aaah_core.numbering import Line, Lines, lines_of_loop, lines_of_thread
 from aaah_core.plain import to_plain
@@ -25,7 +27,7 @@ from aaah_core.workers import run_sync
 
 __all__ = ["apublish", "group_name", "publish"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.hub")
 
 #: Seconds that a layer may take which is known to be away.
 AWAY = 0.5
@@ -128,6 +130,7 @@ async def _send(layer: Any, message: dict[str, Any], lines: Lines) -> None:
             await within(sending, AWAY if is_lost(layer) else None)
     except Exception as error:
         require_group_name(layer, message["group"])
+        count("events", "unpublished")
         raise Unpublished from error
 
 
@@ -135,6 +138,7 @@ async def _send_in_line(layer: Any, message: dict[str, Any], line: Line) -> None
     async with line.lock:
         # Numbered also if it fails: members learn of it by what comes next.
         await layer.group_send(message["group"], message | line.next())
+    count("events", "published")
 
 
 def _send_from_sync(layer: Any, message: dict[str, Any]) -> None:
@@ -180,5 +184,5 @@ def _committed(send: Callable[[], None]) -> None:
         return
     try:
         send()
-    except (Unpublished, TypeError):
-        logger.exception("An event could not be published after a commit")
+    except (Unpublished, TypeError) as error:
+        log_error(logger, error, "Error %s: an event could not be published after a commit")

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from aaah_core import events, layers
 from aaah_core.care import Care
+from aaah_core.counters import count
 from aaah_core.layers import within
 from aaah_core.listening import listen, stop
 from aaah_core.numbering import Heard
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hub", "hub", "is_lost", "loop_of"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.hub")
 
 #: Seconds between two times that a group's members are told to resync.
 RESYNC = 1.0
@@ -245,6 +246,7 @@ class Hub:
             group.seq += missing + 1
             message["seq"] = group.seq
             if missing:
+                count("events", "lost", missing)
                 logger.warning("%d events of the group %r were lost", missing, group.name)
                 self._tell(group)
         events.deliver(group.audiences.values(), message)

@@ -78,8 +78,8 @@ class Inbox:
         finally:
             self._waiter = None
 
-    def __bool__(self) -> bool:
-        return bool(self._messages)
+    def __len__(self) -> int:
+        return len(self._messages)
 
     def pop(self) -> Message:
         """Return the first message that waits."""

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from aaah_core.logs import log_error
 from aaah_core.running import current_task
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST", "SHORTEST", "listen", "pauses", "stop"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.hub")
 
 #: Seconds between two tries, at first and at last.
 SHORTEST, LONGEST = 0.1, 5.0
@@ -49,8 +50,8 @@ async def listen(hub: Hub, channel: str, deliver: Callable[[Any], None]) -> None
         pause = SHORTEST
         try:
             deliver(message)
-        except Exception:
-            logger.exception("A message of the channel layer could not be delivered")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next message comes
+            log_error(logger, error, "Error %s: a message of the channel layer was not delivered")
 
 
 async def stop(task: asyncio.Task[None]) -> None:

@@ -25,8 +25,8 @@ class Outbox:
         self._messages: deque[tuple[Message, asyncio.Future[None] | None]] = deque()
         self._size = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._messages)
+    def __len__(self) -> int:
+        return len(self._messages)
 
     def has_room(self, message: Message) -> bool:
         """Return whether one more message is within the bounds."""

@@ -72,6 +72,11 @@ class Pool:
                 return
         inbox.put(job)  # without the lock, for the thread may run at once
 
+    def state(self) -> tuple[int, int, int]:
+        """Return how many threads there are, how many of them rest, and how many jobs wait."""
+        with self._lock:
+            return len(self._threads), len(self._resting), len(self._waiting)
+
     def shutdown(self) -> None:
         """Take no more jobs, and return when the threads have done what waits and ended."""
         with self._lock:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from typing import Any
 
 from django.conf import settings
 
+from aaah_core.logs import log_error
 from aaah_core.messages import Call, Reply
 
 __all__ = ["bug", "to_reply"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.calls")
 
 
 #: What says nothing of a status, and need not be looked at.
@@ -46,9 +46,9 @@ def _is_status(value: Any) -> bool:
 
 def bug(call: Call, error: BaseException) -> Reply:
     """Return the reply to something nobody foresaw, and log it under the same id."""
-    error_id = uuid.uuid4().hex[:12]
     handler = type(call.handler).__qualname__
-    logger.error("Error %s in action %.100r of %s", error_id, call.action, handler, exc_info=error)
+    message = "Error %s in action %.100r of %s"
+    error_id = log_error(logger, error, message, call.action, handler, call=call)
     detail = f"{type(error).__name__}: {error}" if settings.DEBUG else "A server error occurred."
     problem = {"code": "server_error", "detail": detail, "id": error_id}
     return Reply(status=500, errors=[problem], exception=error)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aaah_core.close_codes import CloseCode
+from aaah_core.counters import count
 from aaah_core.inbox import Message, size_of
 from aaah_core.limits import Limits
 from aaah_core.outbox import Outbox, release
@@ -15,7 +16,7 @@ from aaah_core.steps import finish
 
 __all__ = ["Transport"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.transport")
 
 #: Seconds that a client may take to read that its connection is closed.
 GOODBYE = 5.0
@@ -189,6 +190,7 @@ class Transport:
     def overload(self) -> None:
         """Close the socket of a client that does not keep up; what waits for it is dropped."""
         if self.ended is None:
+            count("overloads", "outbox")
             if self._outbox is not None:
                 self._outbox.clear()
             self._close_later(int(CloseCode.OVERLOADED))
@@ -219,6 +221,11 @@ class Transport:
             await asyncio.wait([drainer], timeout=GOODBYE)
         drainer.cancel()
         await asyncio.wait([drainer], timeout=GOODBYE)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be sent."""
+        return len(self._outbox) if self._outbox is not None else 0
 
     def stuck_for(self, now: float) -> float:
         """Return for how many seconds the server has not taken what we send, as of the last look.

@@ -7,11 +7,12 @@ import logging
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from aaah_core.logs import log_error
 from aaah_core.workers import close_old_async_connections
 
-__all__ = ["INTERVAL", "Watched", "forget", "watch"]
+__all__ = ["INTERVAL", "Watched", "forget", "loops", "watch", "watched"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.connection")
 
 #: Seconds between two looks, and how late a deadline can be.
 INTERVAL = 0.25
@@ -24,6 +25,12 @@ class Watched(Protocol):
         """See to what has been busy for long, and return whether calls ran since the last look.
 
         `now` is the loop's time.
+        """
+
+    def leave(self, at: float, latest: float) -> None:
+        """Tell the client that the server goes away, and close at about one of two times.
+
+        `at` is when nothing runs, and `latest` whatever runs: the loop's times.
         """
 
 
@@ -53,6 +60,16 @@ def forget(connection: Watched) -> None:
     _watched.get(asyncio.get_running_loop(), set()).discard(connection)
 
 
+def loops() -> list[asyncio.AbstractEventLoop]:
+    """Return the event loops that have connections; any thread may ask."""
+    return [loop for reference in _watched.keyrefs() if (loop := reference()) is not None]
+
+
+def watched(loop: asyncio.AbstractEventLoop) -> list[Watched]:
+    """Return the connections of an event loop; any thread may ask."""
+    return list(_watched.get(loop, ()))
+
+
 def _look(loop: asyncio.AbstractEventLoop, looks: int = 1, worked: bool = False) -> None:
     connections = _watched[loop]
     if not connections:
@@ -62,8 +79,12 @@ def _look(loop: asyncio.AbstractEventLoop, looks: int = 1, worked: bool = False)
     for connection in list(connections):
         try:
             worked = connection.look(now) or worked
-        except Exception:  # one that cannot be looked at must not end the deadlines of all
-            logger.exception("A connection cannot be looked at")
+        except Exception as error:  # noqa: BLE001 - it must not end the deadlines of all
+            # It has no consumer where a test looks at something else.
+            consumer = getattr(connection, "consumer", None)
+            log_error(
+                logger, error, "Error %s: a connection cannot be looked at", consumer=consumer
+            )
     if worked and looks >= LOOKS:
         task = loop.create_task(close_old_async_connections())
         _tasks.add(task)

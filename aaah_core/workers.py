@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
@@ -24,12 +25,13 @@ from aaah_core.databases import (
     worker_connections,
 )
 from aaah_core.errors import RequestError
+from aaah_core.logs import log_error
 from aaah_core.pool import Pool
 from aaah_core.running import current_running
 
-__all__ = ["close_old_async_connections", "run_sync"]
+__all__ = ["Workers", "close_old_async_connections", "run_sync", "workers"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.workers")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -95,6 +97,27 @@ def _make() -> Pool:
         return _made
 
 
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The threads for sync code."""
+
+    #: How many there may be: ``AAAH["SYNC_WORKERS"]``.
+    size: int
+    #: How many run something.
+    busy: int
+    #: Jobs that wait for a thread.
+    waiting: int
+
+
+def workers() -> Workers:
+    """Return what the threads for sync code do now."""
+    size = conf.current().SYNC_WORKERS
+    if _made is None:
+        return Workers(size, 0, 0)
+    threads, resting, waiting = _made.state()
+    return Workers(size, threads - resting, waiting)
+
+
 def _leave_it_to_the_parent() -> None:
     # A forked process has none of the threads, and what it writes to their pipes reaches the
     # parent's: it needs a pool of its own, and must not shut this one down as it exits.
@@ -154,7 +177,8 @@ class _Job(asyncio.Future[Any]):
             self._outlives.set_result(None)
             if error is not None and not isinstance(error, RequestError):
                 # Its call was answered before, so nobody else hears of it.
-                logger.error("Sync code failed after its call had ended", exc_info=error)
+                message = "Error %s: sync code failed after its call had ended"
+                log_error(logger, error, message)
         elif error is not None:
             self.set_exception(error)
         else:

@@ -91,7 +91,7 @@ async def test_an_event_method_that_fails_is_logged_and_ends_nothing(layer, capl
         await layer.group_send("room", {"type": "tick"})
         assert await client.receive() == "tick"
         assert (await client.call("hello"))["data"] == "hello"
-    assert f"An event of type {kind!r} failed in Room" in caplog.text
+    assert f"an event of type {kind!r} failed in Room" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_a_message_that_is_no_event_is_logged_and_ends_nothing(layer, capl
         await layer.group_send("room", message)
         await layer.group_send("room", {"type": "tick"})
         assert await client.receive() == "tick"
-    assert f"An event of type {message.get('type')!r} failed in Room" in caplog.text
+    assert f"an event of type {message.get('type')!r} failed in Room" in caplog.text
 
 
 OURS = [
@@ -328,7 +328,7 @@ async def test_a_permission_that_raises_keeps_the_event_back(caplog):
         await apublish("room", "news", None)
         await apublish("room", "news", 1)
         assert (await client.receive())["data"] == 1
-    assert "An event of type 'aaah.event' failed in Chat" in caplog.text
+    assert "an event of type 'aaah.event' failed in Chat" in caplog.text
 
 
 async def test_the_default_of_can_receive_asks_has_permission():

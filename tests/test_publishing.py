@@ -182,7 +182,7 @@ def test_a_failure_after_the_commit_is_logged_and_the_commit_stands(layer, caplo
         publish("room", "news")
         transaction.on_commit(lambda: done.append(True))
     assert done
-    assert "An event could not be published after a commit" in caplog.text
+    assert "an event could not be published after a commit" in caplog.text
     assert "the layer is gone" in caplog.text
 
 

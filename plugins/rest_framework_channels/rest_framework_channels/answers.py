@@ -17,6 +17,7 @@ from aaah_core import (
     PermissionDenied,
     Reply,
     RequestError,
+    log_error,
 )
 from rest_framework_channels.asking import known, taken
 from rest_framework_channels.exceptions import ActionNotAllowed
@@ -92,7 +93,8 @@ async def _answer(call: Call, error: Exception) -> Reply:
         return Answer(context.get("data"), context.get("status", 200), context.get("errors") or [])
     if not isinstance(consumer, AsyncActionHandler) or type(call.consumer).concurrency > 1:
         raise error  # nobody would let it out, or it could leave the task of its call only
-    logger.error("The action %.100r raised, and nobody answers", call.action, exc_info=error)
+    message = "Error %s: the action %.100r raised, and nobody answers"
+    log_error(logger, error, message, call.action, call=call)
     raise Leaving(error)
 
 

@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 from rest_framework.serializers import as_serializer_error
 
+from aaah_core import log_error
+
 __all__ = [
     "ActionMissingException",
     "ActionNotAllowed",
@@ -61,7 +63,7 @@ async def production_exception_handlers(exc: Exception, context: dict[str, Any])
     """
     error = _as_drf(exc)
     if error is None:
-        logger.error("The action %.100r raised", context.get("action"), exc_info=exc)
+        log_error(logger, exc, "Error %s: the action %.100r raised", context.get("action"))
         error = exceptions.APIException()
     detail: Any = error.detail
     if isinstance(detail, dict):
