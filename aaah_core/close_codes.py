@@ -15,7 +15,8 @@ class CloseCode(IntEnum):
 
     #: The client keeps sending what nobody can read. Do not retry.
     RUBBISH = 4400
-    #: A check refused the connection, or it has no codec that the client knows. Do not retry.
+    #: A check refused the connection, or its new user, or it has no codec that the client knows.
+    #: Do not retry.
     REFUSED = 4403
     #: A frame was over its bound. Do not retry.
     TOO_LARGE = 4413

@@ -55,6 +55,7 @@ class Connection:
         "_membership",
         "_places",
         "_until",
+        "changes",
         "codec",
         "consumer",
         "context",
@@ -63,6 +64,7 @@ class Connection:
         "hub",
         "loop",
         "plan",
+        "settling",
         "subprotocol",
         "transport",
         "turns",
@@ -91,6 +93,10 @@ class Connection:
         #: Whether it runs what the layer brings.
         self.hears = True
         self._membership: Membership | None = None
+        #: How often its user became another, or had other rights.
+        self.changes = 0
+        #: What asks again for its memberships; None where they are settled.
+        self.settling: asyncio.Task[None] | None = None
         self.turns = Turns()
         self._calls = Calls(self)
         self._contexts: AsyncExitStack | None = None
@@ -142,13 +148,17 @@ class Connection:
         return True
 
     async def _counted(self) -> bool:
-        """Count the connection, and return whether there is room for it."""
+        """Count the connection, as its user's, and return whether there is room for it."""
         scope = self.consumer.scope
         try:
             user = getattr(scope.get("user"), "pk", None)
         except SynchronousOnlyOperation:  # a lazy one, which asks the database
             user = await run_sync(getattr, scope["user"], "pk", None)
         places = census.places(scope, user)
+        if places == self._places:
+            return True
+        census.leave(self._places)
+        self._places = ()
         full = census.enter(places, self.plan.limits)
         if full is not None:
             logger.info("%s refuses a connection: the limit %r is reached", self._name, full)
@@ -200,6 +210,26 @@ class Connection:
                 await stack.enter_async_context(context(self.consumer))
 
     # While it lives.
+
+    async def admit(self) -> None:
+        """Close the connection unless its user, who has changed, may have it."""
+        code = CloseCode.REFUSED
+        permitted = False
+        try:
+            async with asyncio.timeout(self.plan.limits.deadline):
+                if not await self._counted():
+                    code = CloseCode.OVERLOADED
+                else:
+                    permitted = await self._permitted()
+        except Exception:
+            logger.exception("%s ends a connection: what it asked raised", self._name)
+        if not permitted:
+            self.transport.expel(code)
+
+    @property
+    def joined(self) -> Membership | None:
+        """Its groups, if anything needed them yet."""
+        return self._membership
 
     def _interrupt(self) -> None:
         self._calls.interrupt()
@@ -268,6 +298,9 @@ class Connection:
 
     async def _stop_listening(self) -> None:
         self.hears = False
+        if self.settling is not None:
+            self.settling.cancel()
+            await asyncio.wait([self.settling])
         if self.events is not None:
             task = self.events.task
             task.cancel()

@@ -247,7 +247,7 @@ class Hub:
             if missing:
                 logger.warning("%d events of the group %r were lost", missing, group.name)
                 self._tell(group)
-        events.deliver(group.audiences.values(), message)
+        events.deliver(group.audiences.values(), message, group.name)
 
     @contextmanager
     def _held(self, group: Group) -> Iterator[None]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from channels.layers import get_channel_layer
 
-from aaah_core import events
-from aaah_core.errors import ConfigurationError
+from aaah_core import events, identity
+from aaah_core.errors import ConfigurationError, PermissionDenied
 from aaah_core.groups import group_name
 from aaah_core.hub import Hub, hub
 from aaah_core.layers import within
 from aaah_core.listening import listen, stop
+from aaah_core.messages import Call, current_call
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -73,13 +74,15 @@ class Membership:
         connection: Whose it is.
     """
 
-    __slots__ = ("_connection", "_task", "_wanted", "groups", "known_name", "view")
+    __slots__ = ("_connection", "_task", "_wanted", "groups", "known_name", "lost", "view")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._wanted = False
-        #: The groups to leave at the end.
-        self.groups: set[str] = set()
+        #: The groups it is in, or about to be, each with the call that joined it.
+        self.groups: dict[str, Call | None] = {}
+        #: Those that its user may not be in any more: what waits of them is dropped.
+        self.lost: frozenset[str] = frozenset()
         self._task: asyncio.Task[None] | None = None
         #: The name, where asking for it is not meant to start anything.
         self.known_name: str | None = None
@@ -105,16 +108,28 @@ class Membership:
         return self.known_name
 
     async def join(self, group: str) -> None:
-        """Join a group; a connection that ends joins none.
+        """Join a group, for the call that runs if one does; a connection that ends joins none.
 
         Raises:
             ConfigurationError: There is no channel layer.
+            PermissionDenied: The connection has become another user's, who may not run the call.
         """
-        if self._connection.hears:
-            self.groups.add(group)
-            await self._hub.join(group, self._connection)
-        if not self._connection.hears:  # a task that somebody detached joins too late
+        connection, call = self._connection, self._call()
+        if connection.hears:
+            self.groups[group] = call
+            # The call was checked when it began, and perhaps as another user's.
+            if call is not None and connection.changes and not await identity.stands(call):
+                await self.leave(group)
+                raise PermissionDenied
+            self.lost -= {group}
+            await self._hub.join(group, connection)
+        if not connection.hears or group not in self.groups:
+            # A task that somebody detached joins too late, or the user may be in it no longer.
             await self.leave(group)
+
+    def _call(self) -> Call | None:
+        call = current_call.get(None)
+        return call if call is not None and call.consumer is self._connection.consumer else None
 
     async def at_home(self, work: Coroutine[Any, Any, None]) -> None:
         """Do work in the event loop of the connection, which its hub belongs to."""
@@ -125,8 +140,8 @@ class Membership:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
     async def leave(self, group: str) -> None:
-        """Leave a group."""
-        self.groups.discard(group)
+        """Leave a group; what it was sent before still comes."""
+        self.groups.pop(group, None)
         await self._hub.leave(group, self._connection)
 
     async def stop(self) -> None:

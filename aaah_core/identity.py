@@ -1,0 +1,150 @@
+"""What a connection keeps when its user becomes another, or has other rights."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from aaah_core import events
+from aaah_core.close_codes import CloseCode
+from aaah_core.messages import MISSING, Call, Event, current_call
+
+if TYPE_CHECKING:
+    from aaah_core.connection import Connection
+    from aaah_core.handlers import AsyncActionHandler
+
+__all__ = ["UNSUBSCRIBED", "changed", "remember", "stands"]
+
+logger = logging.getLogger("aaah")
+
+#: The event that tells a client that a membership of its ended.
+UNSUBSCRIBED = "aaah.unsubscribed"
+
+#: Where a call keeps the objects that its checks let it have.
+_OBJECTS = "aaah.objects"
+
+
+def remember(call: Call, obj: Any) -> None:
+    """Keep an object that a call was allowed: it is asked for again with the call's memberships."""
+    call.state.setdefault(_OBJECTS, []).append(obj)
+
+
+async def changed(connection: Connection) -> None:
+    """Ask again for all that the connection's user may have, and end what is refused.
+
+    Until that is done, nothing that a group is sent reaches the connection.
+    """
+    if not connection.hears:
+        return
+    connection.changes += 1
+    if connection.settling is None:
+        # Made by hand, as a loop may be set to begin the tasks that it makes at once.
+        loop = asyncio.get_running_loop()
+        connection.settling = asyncio.Task(_settle(connection), loop=loop)
+        if connection.joined is not None:
+            events.hold(connection)
+    await asyncio.wait([connection.settling])
+
+
+async def _settle(connection: Connection) -> None:
+    try:
+        settled = -1
+        while settled != connection.changes and connection.transport.ended is None:
+            settled = connection.changes
+            await connection.admit()
+            await _ask_again(connection)
+    except Exception:
+        # What was not asked may not be kept.
+        logger.exception("A connection could not settle what its user may have: it is closed")
+        connection.transport.expel(CloseCode.GOING_AWAY)
+    finally:
+        connection.settling = None
+
+
+async def _ask_again(connection: Connection) -> None:
+    if connection.joined is None:
+        return
+    for call in dict.fromkeys(connection.joined.groups.values()):
+        if connection.transport.ended is not None:
+            return
+        if call is not None and not await stands(call):
+            await _end(connection, call)
+
+
+async def _end(connection: Connection, call: Call) -> None:
+    """Let a connection leave the groups that a call joined, and tell its client."""
+    membership = connection.membership
+    lost = [group for group, joined_by in membership.groups.items() if joined_by is call]
+    membership.lost |= {*lost}  # from now on, nothing of them reaches the client
+    for group in lost:
+        del membership.groups[group]
+    _tell(connection, call)
+    for group in lost:
+        try:
+            await membership.leave(group)
+        except Exception:
+            logger.exception("A connection could not leave a group")
+
+
+def _tell(connection: Connection, call: Call) -> None:
+    request_id = None if call.request_id is MISSING else call.request_id
+    data = {"action": call.action, "route": call.route, "request_id": request_id}
+    payload = connection.plan.shape(None, Event(UNSUBSCRIBED, data, 403))
+    if payload is not None:
+        connection.transport.push(connection.codec.encode(payload))
+
+
+async def stands(call: Call) -> bool:
+    """Return whether a call that has joined a group would be let in by now.
+
+    What fails, or takes longer than a call may, is a no.
+    """
+    again = _afresh(call)
+    handler = again.handler
+    outer = current_call.set(again)
+    try:
+        async with asyncio.timeout(handler._plan.limits.deadline):
+            if not await handler._plan.member_guard.allows(handler, again):
+                return False
+            for obj in call.state.get(_OBJECTS, ()):
+                if not await handler._plan.object_guard.allows(handler, again, obj):
+                    return False
+            return True
+    except Exception as error:
+        if not _refuses(error):
+            logger.error(
+                "A check of %.100r failed: its groups are left", call.action, exc_info=error
+            )
+        return False
+    finally:
+        current_call.reset(outer)
+
+
+def _refuses(error: Exception) -> bool:
+    # Errors of ours have `status`, those of DRF's `status_code`.
+    status = getattr(error, "status", getattr(error, "status_code", 500))
+    return isinstance(error, (PermissionDenied, Http404)) or status < 500
+
+
+def _afresh(call: Call) -> Call:
+    """Return a call as it came, with handlers that know nothing of the user it was checked for."""
+    again = copy.copy(call)
+    again.state = {}
+    again.handler = _handler_afresh(call.handler, again)
+    return again
+
+
+def _handler_afresh(handler: AsyncActionHandler, call: Call) -> AsyncActionHandler:
+    if handler.parent is None:
+        return handler  # the consumer
+    fresh = type(handler)()
+    fresh._plan = handler._plan
+    fresh.call = call
+    fresh.args, fresh.kwargs = handler.args, handler.kwargs
+    fresh.parent = _handler_afresh(handler.parent, call)
+    return fresh
