@@ -44,6 +44,8 @@ class Settings:
     #: Seconds between two messages that a process sends itself to learn whether the layer is lost;
     #: None for none.
     LAYER_CANARY: Annotated[float, msgspec.Meta(gt=0)] | None = 1.0
+    #: Seconds between two looks at whether those who are connected may still be; None for no look.
+    IDENTITY_INTERVAL: Annotated[float, msgspec.Meta(gt=0)] | None = 25
 
 
 @cache

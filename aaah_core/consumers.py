@@ -174,7 +174,8 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
             user: What `scope["user"]` is from now on.
         """
         self.scope["user"] = user
-        await identity.changed(self._connection)
+        identity.begin(self._connection)
+        await identity.settled([self._connection])
 
     async def send_json(self, content: Any, close: bool | int = False) -> None:
         """Send a payload of any shape, in the connection's codec."""

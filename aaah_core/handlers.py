@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from aaah_core import identity
 from aaah_core.errors import PermissionDenied
+from aaah_core.messages import remember
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
@@ -102,7 +102,7 @@ class AsyncAPIActionHandler(AsyncActionHandler):
         """
         if not await self._plan.object_guard.allows(self, self.call, obj):
             raise PermissionDenied
-        identity.remember(self.call, obj)
+        remember(self.call, obj)
 
     def check_object_permissions(self, obj: Any) -> None:
         """Do what `acheck_object_permissions` does, from sync code in a worker thread.
@@ -116,4 +116,4 @@ class AsyncAPIActionHandler(AsyncActionHandler):
         """
         if not self._plan.object_guard.allows_all_in_worker(self, self.call, obj):
             raise PermissionDenied
-        identity.remember(self.call, obj)
+        remember(self.call, obj)

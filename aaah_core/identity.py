@@ -5,50 +5,55 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from aaah_core import events
 from aaah_core.close_codes import CloseCode
-from aaah_core.messages import MISSING, Call, Event, current_call
+from aaah_core.messages import MISSING, OBJECTS, Call, Event, current_call
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
     from aaah_core.handlers import AsyncActionHandler
 
-__all__ = ["UNSUBSCRIBED", "changed", "remember", "stands"]
+__all__ = ["UNSUBSCRIBED", "begin", "settled", "stands"]
 
 logger = logging.getLogger("aaah")
 
 #: The event that tells a client that a membership of its ended.
 UNSUBSCRIBED = "aaah.unsubscribed"
 
-#: Where a call keeps the objects that its checks let it have.
-_OBJECTS = "aaah.objects"
 
-
-def remember(call: Call, obj: Any) -> None:
-    """Keep an object that a call was allowed: it is asked for again with the call's memberships."""
-    call.state.setdefault(_OBJECTS, []).append(obj)
-
-
-async def changed(connection: Connection) -> None:
-    """Ask again for all that the connection's user may have, and end what is refused.
+def begin(connection: Connection, *, admit: bool = True) -> None:
+    """Begin to ask for all that the connection's user may have, and to end what is refused.
 
     Until that is done, nothing that a group is sent reaches the connection.
+
+    Args:
+        connection: Whose user may have changed.
+        admit: Whether to ask about the connection itself, too.
     """
     if not connection.hears:
         return
     connection.changes += 1
+    connection.unadmitted |= admit
+    connection.user = connection.consumer.scope.get("user")
     if connection.settling is None:
         # Made by hand, as a loop may be set to begin the tasks that it makes at once.
         loop = asyncio.get_running_loop()
         connection.settling = asyncio.Task(_settle(connection), loop=loop)
         if connection.joined is not None:
             events.hold(connection)
-    await asyncio.wait([connection.settling])
+
+
+async def settled(connections: Iterable[Connection]) -> None:
+    """Wait until everything is asked for several connections."""
+    settling = [each.settling for each in connections if each.settling is not None]
+    if settling:
+        await asyncio.wait(settling)
 
 
 async def _settle(connection: Connection) -> None:
@@ -56,7 +61,9 @@ async def _settle(connection: Connection) -> None:
         settled = -1
         while settled != connection.changes and connection.transport.ended is None:
             settled = connection.changes
-            await connection.admit()
+            if connection.unadmitted:
+                connection.unadmitted = False
+                await connection.admit()
             await _ask_again(connection)
     except Exception:
         # What was not asked may not be kept.
@@ -111,7 +118,7 @@ async def stands(call: Call) -> bool:
         async with asyncio.timeout(handler._plan.limits.deadline):
             if not await handler._plan.member_guard.allows(handler, again):
                 return False
-            for obj in call.state.get(_OBJECTS, ()):
+            for obj in call.state.get(OBJECTS, ()):
                 if not await handler._plan.object_guard.allows(handler, again, obj):
                     return False
             return True
