@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         IsOwner,
     )
     from aaah_core.plain import to_plain
+    from aaah_core.refusals import conceal
     from aaah_core.replies import to_reply
     from aaah_core.routing import Table
     from aaah_core.workers import run_sync
@@ -132,6 +133,7 @@ __all__ = [
     "WrongSettings",
     "apublish",
     "check_bounds",
+    "conceal",
     "describe",
     "group_name",
     "hookimpl",
@@ -221,6 +223,7 @@ _NAMES = {
         "IsOwner",
     ),
     "plain": ("to_plain",),
+    "refusals": ("conceal",),
     "replies": ("to_reply",),
     "routing": ("Table",),
     "workers": ("run_sync",),

@@ -8,12 +8,10 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
-
 from aaah_core import events
 from aaah_core.close_codes import CloseCode
 from aaah_core.messages import MISSING, OBJECTS, Call, Event, current_call
+from aaah_core.refusals import status_of
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -123,19 +121,13 @@ async def stands(call: Call) -> bool:
                     return False
             return True
     except Exception as error:
-        if not _refuses(error):
+        if status_of(error) >= 500:
             logger.error(
                 "A check of %.100r failed: its groups are left", call.action, exc_info=error
             )
         return False
     finally:
         current_call.reset(outer)
-
-
-def _refuses(error: Exception) -> bool:
-    # Errors of ours have `status`, those of DRF's `status_code`.
-    status = getattr(error, "status", getattr(error, "status_code", 500))
-    return isinstance(error, (PermissionDenied, Http404)) or status < 500
 
 
 def _afresh(call: Call) -> Call:
