@@ -44,6 +44,9 @@ class Settings:
     #: Seconds between two messages that a process sends itself to learn whether the layer is lost;
     #: None for none.
     LAYER_CANARY: Annotated[float, msgspec.Meta(gt=0)] | None = 1.0
+    #: The origins of the web pages that may open a socket behind `protect`; None for those of the
+    #: host that they connect to.
+    ALLOWED_ORIGINS: list[str] | None = None
     #: Seconds between two looks at whether those who are connected may still be; None for no look.
     IDENTITY_INTERVAL: Annotated[float, msgspec.Meta(gt=0)] | None = 25
 
