@@ -11,13 +11,15 @@ from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.layers import get_channel_layer
 
 from aaah_core import conf, identity
 from aaah_core.accounts import Finding, Person, adopt, look, name_of
 from aaah_core.close_codes import CloseCode
 from aaah_core.groups import group_name
-from aaah_core.hub import listen
+from aaah_core.hub import hub
+from aaah_core.layers import within
+from aaah_core.listening import listen, stop
 from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
@@ -32,9 +34,6 @@ GROUP = group_name("aaah.people")
 
 #: The type of what they tell.
 TYPE = "aaah.people"
-
-#: Seconds that a layer may take.
-PATIENCE = 5.0
 
 #: Seconds after which a session is looked at that is about to end.
 SOON = 1.0
@@ -73,14 +72,11 @@ class People:
         """Look at nobody any more."""
         if self._timer is not None:
             self._timer.cancel()
-        tasks = [task for task in (self._looking, self._listening) if task is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        for task in (self._looking, self._listening):
+            if task is not None:
+                await stop(task)
         if self._channel is not None:
-            async with asyncio.timeout(PATIENCE):
-                await self._layer.group_discard(GROUP, self._channel)
+            await within(self._layer.group_discard(GROUP, self._channel))
 
     def add(self, name: str, connection: Connection) -> None:
         """Look at a connection from now on."""
@@ -100,12 +96,11 @@ class People:
     async def _listen(self) -> None:
         self._channel = await self._layer.new_channel()
         await self._join()
-        await listen(self._layer, self._channel, self._heard_from_afar)
+        await listen(hub(self._layer), self._channel, self._heard_from_afar)
 
     async def _join(self) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._layer.group_add(GROUP, self._channel)
+            await within(self._layer.group_add(GROUP, self._channel))
         except Exception as error:  # noqa: BLE001 - a layer has its own; it is tried again
             logger.warning("The channel layer tells nothing of changes of users: %r", error)
 
@@ -273,8 +268,3 @@ def announce(
 
 def _origin() -> str:
     return f"{_ID}.{os.getpid()}"  # a process that forks makes others of the same id
-
-
-def reaches_others(layer: Any) -> bool:
-    """Return whether a channel layer reaches other processes."""
-    return layer is not None and not isinstance(layer, InMemoryChannelLayer)

@@ -109,11 +109,12 @@ def _tell(users: list[Any] | None, using: str | None, **what: Any) -> None:
 def _announce(names: list[str] | None, what: dict[str, Any]) -> None:
     from channels.layers import get_channel_layer
 
-    from aaah_core.people import announce, reaches_others
+    from aaah_core.layers import in_memory
+    from aaah_core.people import announce
 
     message = announce(names, **what)
     layer = get_channel_layer()
-    if not reaches_others(layer):
+    if layer is None or in_memory(layer):  # which reaches no other process
         return
     try:
         loop = asyncio.get_running_loop()
@@ -130,10 +131,10 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 async def _send(layer: Any, message: dict[str, Any]) -> None:
+    from aaah_core.layers import within
     from aaah_core.people import GROUP
 
     try:
-        async with asyncio.timeout(PATIENCE):
-            await layer.group_send(GROUP, message)
+        await within(layer.group_send(GROUP, message), PATIENCE)
     except Exception as error:  # noqa: BLE001 - a layer has its own; nobody's logout may fail of it
         logger.warning("Other processes could not be told of a change of users: %r", error)
