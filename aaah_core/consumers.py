@@ -15,7 +15,7 @@ from aaah_core.connection import Connection
 from aaah_core.errors import ConfigurationError
 from aaah_core.handlers import AsyncAPIActionHandler
 from aaah_core.interfaces import ACTION_MARK
-from aaah_core.membership import own_groups
+from aaah_core.membership import at_home, own_groups
 from aaah_core.messages import current_call
 from aaah_core.plan import ConsumerPlan, consumer_plan
 
@@ -173,6 +173,9 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         Args:
             user: What `scope["user"]` is from now on.
         """
+        await at_home(self._connection, self._become(user))
+
+    async def _become(self, user: Any) -> None:
         self.scope["user"] = user
         identity.begin(self._connection)
         await identity.settled([self._connection])

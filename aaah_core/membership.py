@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aaah_core.connection import Connection
     from aaah_core.consumers import AsyncAPIConsumer
 
-__all__ = ["Membership", "hub_of", "own_groups"]
+__all__ = ["Membership", "at_home", "hub_of", "own_groups"]
 
 
 # Two threads may read a name at the same time.
@@ -42,14 +42,14 @@ class LayerView:
     async def group_add(self, group: str, channel: str) -> None:
         """Let a channel join a group."""
         if channel == self._own.known_name:
-            await self._own.at_home(self._own.join(group))
+            await at_home(self._own.connection, self._own.join(group))
         else:
             await within(self._layer.group_add(group, channel))
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Let a channel leave a group."""
         if channel == self._own.known_name and group in self._own.groups:
-            await self._own.at_home(self._own.leave(group))
+            await at_home(self._own.connection, self._own.leave(group))
         else:
             await within(self._layer.group_discard(group, channel))
 
@@ -74,10 +74,10 @@ class Membership:
         connection: Whose it is.
     """
 
-    __slots__ = ("_connection", "_task", "_wanted", "groups", "known_name", "lost", "view")
+    __slots__ = ("_task", "_wanted", "connection", "groups", "known_name", "lost", "view")
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._wanted = False
         #: The groups it is in, or about to be, each with the call that joined it.
         self.groups: dict[str, Call | None] = {}
@@ -103,7 +103,7 @@ class Membership:
         if not self._wanted:
             self._wanted = True
             # A sync action asks from a worker thread; and no call's context is an event's.
-            connection = self._connection
+            connection = self.connection
             connection.loop.call_soon_threadsafe(self._listen, context=connection.context)
         return self.known_name
 
@@ -114,7 +114,7 @@ class Membership:
             ConfigurationError: There is no channel layer.
             PermissionDenied: The connection has become another user's, who may not run the call.
         """
-        connection, call = self._connection, self._call()
+        connection, call = self.connection, self._call()
         if connection.hears:
             self.groups[group] = call
             # The call was checked when it began, and perhaps as another user's.
@@ -129,20 +129,12 @@ class Membership:
 
     def _call(self) -> Call | None:
         call = current_call.get(None)
-        return call if call is not None and call.consumer is self._connection.consumer else None
-
-    async def at_home(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do work in the event loop of the connection, which its hub belongs to."""
-        loop = self._connection.loop
-        if asyncio.get_running_loop() is loop:
-            await work
-        else:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+        return call if call is not None and call.consumer is self.connection.consumer else None
 
     async def leave(self, group: str) -> None:
         """Leave a group; what it was sent before still comes."""
         self.groups.pop(group, None)
-        await self._hub.leave(group, self._connection)
+        await self._hub.leave(group, self.connection)
 
     async def stop(self) -> None:
         """Stop listening to its own channel."""
@@ -157,21 +149,29 @@ class Membership:
 
     @property
     def _hub(self) -> Hub:
-        if self._connection.hub is None:
-            consumer = type(self._connection.consumer).__qualname__
+        if self.connection.hub is None:
+            consumer = type(self.connection.consumer).__qualname__
             raise ConfigurationError(f"{consumer} uses groups: set CHANNEL_LAYERS.")
-        return self._connection.hub
+        return self.connection.hub
 
     def _listen(self) -> None:
         if (
-            not self._connection.hears or self._task is not None
+            not self.connection.hears or self._task is not None
         ):  # two threads may have asked at once
             return
-        audience = {self._connection: None}
+        audience = {self.connection: None}
         listening = listen(
             self._hub, cast(str, self.known_name), partial(events.deliver, [audience])
         )
         self._task = asyncio.create_task(listening)
+
+
+async def at_home(connection: Connection, work: Coroutine[Any, Any, None]) -> None:
+    """Do work in the event loop of a connection, which all that it has belongs to."""
+    if asyncio.get_running_loop() is connection.loop:
+        await work
+    else:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, connection.loop))
 
 
 def own_groups(consumer: AsyncAPIConsumer) -> Iterator[str]:

@@ -38,6 +38,9 @@ TYPE = "aaah.people"
 #: Seconds after which a session is looked at that is about to end.
 SOON = 1.0
 
+#: Seconds after which a layer is asked again that failed.
+AGAIN = 5.0
+
 #: How many connections are asked about what they may keep at once.
 ABREAST = 32
 
@@ -94,7 +97,12 @@ class People:
     # What other processes, and signals in this one, say.
 
     async def _listen(self) -> None:
-        self._channel = await self._layer.new_channel()
+        while self._channel is None:
+            try:
+                self._channel = await within(self._layer.new_channel())
+            except Exception as error:  # noqa: BLE001 - a layer has its own; it is tried again
+                _deaf(error)
+                await asyncio.sleep(AGAIN)
         await self._join()
         await listen(hub(self._layer), self._channel, self._heard_from_afar)
 
@@ -102,7 +110,7 @@ class People:
         try:
             await within(self._layer.group_add(GROUP, self._channel))
         except Exception as error:  # noqa: BLE001 - a layer has its own; it is tried again
-            logger.warning("The channel layer tells nothing of changes of users: %r", error)
+            _deaf(error)
 
     def _heard_from_afar(self, message: dict[str, Any]) -> None:
         if message.get("type") == TYPE and message.get("origin") != _origin():
@@ -184,6 +192,10 @@ class People:
     def _has_changed(self, name: str, finding: Finding, suspects: set[str]) -> bool:
         rights = self._rights.get(name, finding.rights)
         return finding.changed or name in suspects or rights != finding.rights
+
+
+def _deaf(error: Exception) -> None:
+    logger.warning("The channel layer tells nothing of changes of users: %r", error)
 
 
 async def _settle(changed: dict[Connection, bool]) -> None:

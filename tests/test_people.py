@@ -606,6 +606,23 @@ async def test_without_a_layer_the_own_process_hears(anna, settings):
         assert await code_of_end(client) == 4401
 
 
+async def test_a_layer_that_makes_no_channel_at_first_is_asked_again(
+    anna, never, layer, monkeypatch, caplog
+):
+    monkeypatch.setattr(people_module, "AGAIN", 0.01)
+    make, failures = layer.new_channel, [ConnectionError("not yet")] * 2
+
+    async def new_channel(prefix="specific"):
+        if failures:
+            raise failures.pop()
+        return await make(prefix)
+
+    monkeypatch.setattr(layer, "new_channel", new_channel)
+    async with anna.connect(served()):
+        await until(lambda: GROUP in layer.groups)
+    assert "not yet" in caplog.text
+
+
 async def test_a_layer_that_forgot_us_is_joined_again_by_the_next_look(anna, often, layer):
     async with anna.connect(served()):
         await until(lambda: GROUP in layer.groups)

@@ -497,3 +497,14 @@ async def test_an_event_method_may_set_the_user(layer):
         assert await client.receive() == "done"
         await client.call("become", who="nobody")
         assert not client._events
+
+
+async def test_another_event_loop_may_set_the_user():
+    async def become_elsewhere(self):
+        await asyncio.to_thread(asyncio.run, self.consumer.set_user(NOBODY))
+
+    chat = consumer(action(become_elsewhere), **vars_of(Chat))
+    async with connect(chat.as_asgi(), user=ANNA) as client:
+        await client.call("join", "inner/5/", group="secret")
+        assert (await client.call("become_elsewhere"))["status"] == 204
+        assert await client.receive() == ended("inner/5/")
