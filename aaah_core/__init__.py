@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from aaah_core.refusals import conceal
     from aaah_core.replies import to_reply
     from aaah_core.routing import Table
+    from aaah_core.security import protect
     from aaah_core.workers import run_sync
 
 __all__ = [
@@ -138,6 +139,7 @@ __all__ = [
     "group_name",
     "hookimpl",
     "plugin_settings",
+    "protect",
     "publish",
     "run_sync",
     "to_plain",
@@ -226,6 +228,7 @@ _NAMES = {
     "refusals": ("conceal",),
     "replies": ("to_reply",),
     "routing": ("Table",),
+    "security": ("protect",),
     "workers": ("run_sync",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

@@ -142,7 +142,7 @@ def check_origins(**kwargs: Any) -> list[checks.CheckMessage]:
         checks.Warning(
             f"Any web page may open a socket to {each.__qualname__}, with the cookies of whoever "
             f"looks at the page: nothing asks where it comes from.",
-            hint="Put aaah_core.security.protect() around the WebSockets in ASGI_APPLICATION. "
+            hint="Put aaah_core.protect() around the WebSockets in ASGI_APPLICATION. "
             "Channels' OriginValidator does not compare schemes and ports.",
             id="aaah.W004",
         )

@@ -276,7 +276,8 @@ def test_an_address_is_the_same_however_it_is_written(address, port):
 
 
 @pytest.mark.parametrize(
-    "listed", ["example.com", "https://*.example.com", "null", "*", "https://é.com"]
+    "listed",
+    ["example.com", "https://*.example.com", "null", "*", "https://é.com", "https://a.com:70000"],
 )
 def test_a_list_with_what_is_no_origin_stops_the_start(listed, origins):
     origins("https://example.com", listed)

@@ -18,8 +18,8 @@ from aaah_core import (  # noqa: E402
     AsyncAPIConsumer,
     BasePermission,
     IsAuthenticated,
+    protect,
 )
-from aaah_core.security import protect  # noqa: E402
 
 
 class MayView(BasePermission):

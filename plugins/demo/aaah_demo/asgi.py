@@ -14,7 +14,7 @@ __all__ = ["application"]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaah_demo.settings")
 http = get_asgi_application()  # sets Django up, so it comes before the consumers
 
-from aaah_core.security import protect  # noqa: E402
+from aaah_core import protect  # noqa: E402
 from aaah_demo.consumers import Library  # noqa: E402
 
 application = ProtocolTypeRouter(
