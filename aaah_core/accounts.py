@@ -93,15 +93,11 @@ def look(people: Sequence[Person]) -> list[Finding]:
     for user, session in zip(users, sessions, strict=True):
         table = _table(user)
         fresh = rows[table].get(user.pk)
-        over = session is not None and _key(session) not in alive
-        findings.append(
-            Finding(
-                fresh,
-                _why_ended(user, fresh, session, over),
-                fresh is not None and bool(_differences(user, fresh)),
-                rights[table].get(user.pk, 0),
-            )
-        )
+        changed = fresh is not None and bool(_differences(user, fresh))
+        why = _why_ended(user, fresh, session, changed=changed)
+        if why is None and session is not None and _key(session) not in alive:
+            why = "the session ended"
+        findings.append(Finding(fresh, why, changed, rights[table].get(user.pk, 0)))
     return findings
 
 
@@ -109,14 +105,13 @@ def _table(user: Any) -> Table:
     return user._meta.concrete_model, user._state.db
 
 
-def _why_ended(user: Any, fresh: Any, session: Any, over: bool) -> str | None:
+def _why_ended(user: Any, fresh: Any, session: Any, *, changed: bool) -> str | None:
     if fresh is None:
         return "the user is deleted"
     if getattr(user, "is_active", True) and not getattr(fresh, "is_active", True):
         return "the user is not active any more"
-    if over:
-        return "the session ended"
-    if not hasattr(fresh, "get_session_auth_hash"):
+    # The hash is made of the row, so it was not changed alone; and it takes a while to make.
+    if not changed or not hasattr(fresh, "get_session_auth_hash"):
         return None
     known = user.get_session_auth_hash() if session is None else session.get(HASH_SESSION_KEY)
     return None if known and _is_hash_of(fresh, known) else "the password was changed"

@@ -285,18 +285,16 @@ def looks(monkeypatch):
     return wait
 
 
-async def test_a_session_signed_with_a_secret_that_was_replaced_is_good(
-    settings, anna, monkeypatch
-):
+async def test_a_session_signed_with_a_secret_that_was_replaced_is_good(settings, anna, often):
+    row = User.objects.filter(pk=anna.user.pk)
     async with anna.connect(served()) as client:
         settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
         settings.SECRET_KEY = "another"
-        settings.AAAH = {"IDENTITY_INTERVAL": 0.05}
-        looked = looks(monkeypatch)
-        people_of(asyncio.get_running_loop())._tick()
-        await looked(1)
-        assert (await client.call("who"))["data"] == "anna"
+        await row.aupdate(username="one")
+        while (await client.call("who"))["data"] != "one":  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
         settings.SECRET_KEY_FALLBACKS = []
+        await row.aupdate(username="two")
         assert await code_of_end(client) == 4401
 
 
