@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
 
 from aaah_core.errors import NotFound
 
@@ -14,6 +13,8 @@ __all__ = ["conceal", "status_of"]
 
 def status_of(error: BaseException) -> int:
     """Return the status that an exception of ours, of Django's or of DRF's asks for; else 500."""
+    from django.http import Http404  # which loads what an import of ours need not
+
     if isinstance(error, PermissionDenied):
         return 403
     if isinstance(error, Http404):
@@ -33,7 +34,8 @@ def conceal(error: Exception, obj: Any) -> None:
         Http404: The error was a refusal.
         NotFound: The same, of an object that is no model's.
     """
-    from django.db.models import Model  # which load what a start does without
+    from django.db.models import Model  # as above
+    from django.http import Http404
     from django.shortcuts import get_object_or_404
 
     if status_of(error) not in (401, 403):
