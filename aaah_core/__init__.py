@@ -73,8 +73,10 @@ if TYPE_CHECKING:
         IsOwner,
     )
     from aaah_core.plain import to_plain
+    from aaah_core.refusals import conceal
     from aaah_core.replies import to_reply
     from aaah_core.routing import Table
+    from aaah_core.security import protect
     from aaah_core.workers import Workers, run_sync
 
 __all__ = [
@@ -137,12 +139,14 @@ __all__ = [
     "WrongSettings",
     "apublish",
     "check_bounds",
+    "conceal",
     "describe",
     "group_name",
     "hookimpl",
     "log_error",
     "measure",
     "plugin_settings",
+    "protect",
     "publish",
     "run_sync",
     "to_plain",
@@ -230,8 +234,10 @@ _NAMES = {
         "IsOwner",
     ),
     "plain": ("to_plain",),
+    "refusals": ("conceal",),
     "replies": ("to_reply",),
     "routing": ("Table",),
+    "security": ("protect",),
     "workers": ("Workers", "run_sync"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

@@ -15,7 +15,8 @@ class AAAHConfig(AppConfig):
 
     def ready(self) -> None:
         """Load the plugins; this never raises."""
-        from aaah_core import checks, registry
+        from aaah_core import checks, registry, signals
 
         checks.register()
+        signals.connect()
         registry.current()

@@ -20,6 +20,7 @@ __all__ = [
     "check_consumers",
     "check_databases",
     "check_layers",
+    "check_origins",
     "check_plugins",
     "check_redis",
     "check_routes",
@@ -36,6 +37,7 @@ def register() -> None:
         check_layers,
         check_routes,
         check_redis,
+        check_origins,
     ):
         checks.register(check, "aaah")
 
@@ -122,6 +124,29 @@ def check_redis(**kwargs: Any) -> list[checks.CheckMessage]:
         checks.Warning(f"The channel layer {alias!r}: {problem}", id="aaah.W003")
         for alias, problem in problems.items()
         if problem is not None
+    ]
+
+
+def check_origins(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.W004: `ASGI_APPLICATION` leads to a consumer past `protect`, so any page may use it."""
+    application = getattr(settings, "ASGI_APPLICATION", None)
+    if not application or registry.current().problems() or any(_faults()):
+        return []  # aaah.E001 or aaah.E002 has said why
+    from aaah_core.exposure import unprotected  # as above
+
+    try:
+        exposed = list(unprotected(import_string(application)))
+    except ImportError:
+        return []  # as above
+    return [
+        checks.Warning(
+            f"Any web page may open a socket to {each.__qualname__}, with the cookies of whoever "
+            f"looks at the page: nothing asks where it comes from.",
+            hint="Put aaah_core.protect() around the WebSockets in ASGI_APPLICATION. "
+            "Channels' OriginValidator does not compare schemes and ports.",
+            id="aaah.W004",
+        )
+        for each in exposed
     ]
 
 

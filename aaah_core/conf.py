@@ -48,6 +48,11 @@ class Settings:
     LEAVE_TIMEOUT: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     #: Seconds over which the connections are closed then, where they are many.
     LEAVE_SPREAD: Annotated[float, msgspec.Meta(ge=0)] = 5.0
+    #: The origins of the web pages that may open a socket behind `protect`; None for those of the
+    #: host that they connect to.
+    ALLOWED_ORIGINS: list[str] | None = None
+    #: Seconds between two looks at whether those who are connected may still be; None for no look.
+    IDENTITY_INTERVAL: Annotated[float, msgspec.Meta(gt=0)] | None = 25
 
 
 @cache

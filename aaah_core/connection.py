@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
 from django.core.exceptions import SynchronousOnlyOperation
 
-from aaah_core import census, leaving, watchdog
+from aaah_core import census, identity, leaving, people, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
@@ -62,6 +62,7 @@ class Connection:
         "_membership",
         "_places",
         "_until",
+        "changes",
         "codec",
         "consumer",
         "context",
@@ -69,10 +70,14 @@ class Connection:
         "hears",
         "hub",
         "loop",
+        "person",
         "plan",
+        "settling",
         "subprotocol",
         "transport",
         "turns",
+        "unadmitted",
+        "user",
     )
 
     def __init__(
@@ -98,6 +103,15 @@ class Connection:
         #: Whether it runs what the layer brings.
         self.hears = True
         self._membership: Membership | None = None
+        #: Its user, as those who keep an eye on it know it, and what they call it.
+        self.user: Any = None
+        self.person: str | None = None
+        #: How often its user became another, or had other rights.
+        self.changes = 0
+        #: Whether its user has yet to be asked about at connect.
+        self.unadmitted = False
+        #: What asks again for its memberships; None where they are settled.
+        self.settling: asyncio.Task[None] | None = None
         self.turns = Turns()
         self._calls = Calls(self)
         self._contexts: AsyncExitStack | None = None
@@ -154,6 +168,8 @@ class Connection:
                 count("refused", reason)
             await self.transport.close(code)
             return False
+        if self.transport.ended is not None:
+            return False  # its user's session ended meanwhile
         self.codec = codec
         if codec.subprotocol in (self.consumer.scope.get("subprotocols") or ()):
             self.subprotocol = codec.subprotocol
@@ -170,13 +186,19 @@ class Connection:
         await self.transport.send({"type": "websocket.http.response.body", "body": b""})
 
     async def _counted(self) -> bool:
-        """Count the connection, and return whether there is room for it."""
+        """Count the connection, as its user's, and return whether there is room for it."""
         scope = self.consumer.scope
+        self.user = scope.get("user")
         try:
-            user = getattr(scope.get("user"), "pk", None)
+            key = getattr(self.user, "pk", None)
         except SynchronousOnlyOperation:  # a lazy one, which asks the database
-            user = await run_sync(getattr, scope["user"], "pk", None)
-        places = census.places(scope, user)
+            key = await run_sync(getattr, self.user, "pk", None)
+        await self._watch()
+        places = census.places(scope, key)
+        if places == self._places:
+            return True
+        census.leave(self._places)
+        self._places = ()
         full = census.enter(places, self.plan.limits)
         if full is not None:
             count("refused", full)
@@ -185,6 +207,12 @@ class Connection:
             return False
         self._places = places
         return True
+
+    async def _watch(self) -> None:
+        """Let whoever keeps an eye on users do so on its own, and on no other any more."""
+        if self.person is not None and self.person != people.name_of(self.user):
+            await people.forget(self)
+        people.watch(self)
 
     async def _permitted(self) -> bool:
         arguments = (self.consumer.scope, self.consumer)
@@ -232,6 +260,26 @@ class Connection:
 
     # While it lives.
 
+    async def admit(self) -> None:
+        """Close the connection unless its user, who has changed, may have it."""
+        code = CloseCode.REFUSED
+        permitted = False
+        try:
+            async with asyncio.timeout(self.plan.limits.deadline):
+                if not await self._counted():
+                    code = CloseCode.OVERLOADED
+                else:
+                    permitted = await self._permitted()
+        except Exception:
+            logger.exception("%s ends a connection: what it asked raised", self._name)
+        if not permitted:
+            self.transport.expel(code)
+
+    @property
+    def joined(self) -> Membership | None:
+        """Its groups, if anything needed them yet."""
+        return self._membership
+
     def _interrupt(self) -> None:
         self._calls.interrupt()
 
@@ -255,6 +303,8 @@ class Connection:
             # A close would wait behind what is being sent; the server ends the socket when we end.
             count("overloads", "send_timeout")
             self.transport.end(CloseCode.OVERLOADED)
+        if self.consumer._scope.get("user") is not self.user and self.transport.open:
+            self.context.run(identity.begin, self)  # Channels' own `login` and `logout` set it
         worked = self._calls.look(now)
         idle = self.plan.limits.idle
         if idle is not None:
@@ -311,6 +361,8 @@ class Connection:
 
     async def _leave(self, connected: bool) -> None:
         await self._step("stop listening", self._stop_listening)
+        if self.person is not None:
+            await self._step("forget its user", partial(people.forget, self))
         if connected:
             code = self.transport.ended or 1006
             if self.transport.accepted:
@@ -326,6 +378,9 @@ class Connection:
 
     async def _stop_listening(self) -> None:
         self.hears = False
+        if self.settling is not None:
+            self.settling.cancel()
+            await asyncio.wait([self.settling])
         if self.events is not None:
             task = self.events.task
             task.cancel()

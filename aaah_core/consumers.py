@@ -10,12 +10,12 @@ from asgiref.sync import markcoroutinefunction
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import BaseChannelLayer
 
-from aaah_core import conf
+from aaah_core import conf, identity
 from aaah_core.connection import Connection
 from aaah_core.errors import ConfigurationError
 from aaah_core.handlers import AsyncAPIActionHandler
 from aaah_core.interfaces import ACTION_MARK
-from aaah_core.membership import own_groups
+from aaah_core.membership import at_home, own_groups
 from aaah_core.messages import current_call
 from aaah_core.plan import ConsumerPlan, consumer_plan
 
@@ -161,6 +161,24 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
             await self._connection.membership.join(group)
         await super().accept(subprotocol, headers)
         await self._connection.enter_contexts()
+
+    async def set_user(self, user: Any) -> None:
+        """Let the connection be another user's, or the same one's with other rights.
+
+        What was refused at connect is asked again, and who is refused now is closed (4403). So is
+        each call that joined a group: where its checks refuse, the membership ends, and the client
+        is sent the event ``aaah.unsubscribed`` with the call's `action`, `route` and `request_id`.
+        Nothing the groups are sent meanwhile reaches the client before that.
+
+        Args:
+            user: What `scope["user"]` is from now on.
+        """
+        await at_home(self._connection, self._become(user))
+
+    async def _become(self, user: Any) -> None:
+        self.scope["user"] = user
+        identity.begin(self._connection)
+        await identity.settled([self._connection])
 
     async def send_json(self, content: Any, close: bool | int = False) -> None:
         """Send a payload of any shape, in the connection's codec."""

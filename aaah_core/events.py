@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from aaah_core.moments import Moment, Moments
     from aaah_core.plan import Plan
 
-__all__ = ["TYPE", "VERSION", "Queue", "deliver", "handler_name", "resync", "understood"]
+__all__ = [
+    "TYPE",
+    "VERSION",
+    "Queue",
+    "deliver",
+    "handler_name",
+    "hold",
+    "resync",
+    "settled",
+    "understood",
+]
 
 logger = logging.getLogger("aaah.events")
 
@@ -60,20 +70,23 @@ class Delivery:
     asked: list[tuple[Plan, list[Moment]]]
     #: Bytes, about, that it takes while it waits.
     size: int
+    #: The group it came through; None where it came through a connection's own channel.
+    group: str | None
 
 
 class Queue:
     """What a connection has to do with deliveries that cannot go straight out, in order.
 
-    It lives, and its task with it, as long as there are any.
+    It lives, and its task with it, as long as there are any, or may be some: while the
+    connection's memberships are asked for again, whatever comes waits here.
     """
 
     __slots__ = ("_connection", "_size", "_waiting", "task")
 
-    def __init__(self, connection: Connection, first: Delivery) -> None:
+    def __init__(self, connection: Connection, *first: Delivery) -> None:
         self._connection = connection
-        self._waiting = deque([first])
-        self._size = first.size
+        self._waiting = deque(first)
+        self._size = sum(delivery.size for delivery in first)
         connection.events = self  # before the task: some loops begin it, and may end it, at once
         # No call's context is an event's.
         self.task = asyncio.create_task(self._run(), context=connection.context)
@@ -89,15 +102,33 @@ class Queue:
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
-                delivery = self._waiting.popleft()
-                self._size -= delivery.size
-                await _run(self._connection, delivery)
+            while self._waiting or self._connection.settling is not None:
+                await settled(self._connection)
+                if self._waiting:
+                    delivery = self._waiting.popleft()
+                    self._size -= delivery.size
+                    await _run(self._connection, delivery)
         finally:
             self._connection.events = None
 
 
-def deliver(audiences: Iterable[Mapping[Connection, None]], message: dict[str, Any]) -> None:
+async def settled(connection: Connection) -> None:
+    """Wait until a connection's memberships are those that its user may have."""
+    if connection.settling is not None:
+        await asyncio.wait([connection.settling])
+
+
+def hold(connection: Connection) -> None:
+    """Let nothing reach a connection until its memberships are settled."""
+    if connection.events is None and connection.hears:
+        Queue(connection)
+
+
+def deliver(
+    audiences: Iterable[Mapping[Connection, None]],
+    message: dict[str, Any],
+    group: str | None = None,
+) -> None:
     """Give a layer's message to connections; whatever goes wrong, they live.
 
     Frames go straight out. Methods run in the task of their connection, and so do checks: neither
@@ -106,12 +137,13 @@ def deliver(audiences: Iterable[Mapping[Connection, None]], message: dict[str, A
     Args:
         audiences: Connections, by plan and codec.
         message: The layer's.
+        group: The group it was sent to; None where it came through a connection's own channel.
     """
     frames: dict[tuple[int, int], str | bytes | None] = {}
     for members in [list(audience) for audience in audiences]:
         count("events", "delivered", len(members))
         try:
-            _give(members, message, frames)
+            _give(members, message, group, frames)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next message comes
             _failed(members[0], message, error)
 
@@ -143,7 +175,7 @@ def resync(audiences: Iterable[Mapping[Connection, None]], group: str) -> None:
             frame = _frame(members[0], event, frames)
             if frame is not None:
                 message = {"type": RESYNC}
-                _push(members, Delivery(message, event, frame, [], _size(message, frame)))
+                _push(members, Delivery(message, event, frame, [], _size(message, frame), group))
                 count("events", "resync", len(members))
         except Exception as error:  # noqa: BLE001 - as in `deliver`
             _failed(members[0], {"type": RESYNC}, error)
@@ -160,6 +192,7 @@ def _first(*what: object) -> bool:
 def _give(
     members: list[Connection],
     message: dict[str, Any],
+    group: str | None,
     frames: dict[tuple[int, int], str | bytes | None],
 ) -> None:
     plan, consumer = members[0].plan, members[0].consumer
@@ -175,7 +208,7 @@ def _give(
         if frame is None:
             return
     asked = [] if event is None else _asked(plan, message.get("handler"))
-    delivery = Delivery(message, event, frame, asked, _size(message, frame))
+    delivery = Delivery(message, event, frame, asked, _size(message, frame), group)
     if frame is None or any(moments for _, moments in asked):
         for member in members:
             _queue(member, delivery)
@@ -247,7 +280,7 @@ async def _act(connection: Connection, delivery: Delivery) -> None:
     if not transport.accepted or transport.ended is not None:
         return
     async with asyncio.timeout(connection.plan.limits.deadline):
-        if event is not None and not await _permitted(connection, event, delivery):
+        if not await _is_for(connection, delivery):
             return
         if delivery.frame is not None:
             transport.push(delivery.frame)
@@ -258,6 +291,20 @@ async def _act(connection: Connection, delivery: Delivery) -> None:
         method = connection.consumer.event_method(name)
         if method is not None:
             await method(given)
+
+
+async def _is_for(connection: Connection, delivery: Delivery) -> bool:
+    """Return whether a connection's user may have what the group was sent, and the event."""
+    while True:
+        await settled(connection)
+        changes = connection.changes
+        if connection.joined is not None and delivery.group in connection.joined.lost:
+            return False
+        event = delivery.event
+        if event is not None and not await _permitted(connection, event, delivery):
+            return False
+        if changes == connection.changes:  # or it is another user's by now
+            return True
 
 
 def _failed(connection: Connection, message: dict[str, Any], error: BaseException) -> None:

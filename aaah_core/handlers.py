@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from aaah_core.errors import PermissionDenied
+from aaah_core.messages import remember
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
@@ -89,18 +90,27 @@ class AsyncAPIActionHandler(AsyncActionHandler):
     Attributes:
         permission_classes: What plugins make checks of; all must pass, the parents' too. Where no
             class names any, a plugin may know a default; an empty list asks nobody.
+        conceal_objects: Whether who may not have an object is answered as if there were none: 404
+            instead of 403.
     """
 
     permission_classes: ClassVar[Sequence[Any]] = ()
+    conceal_objects: ClassVar[bool] = False
 
     async def acheck_object_permissions(self, obj: Any) -> None:
         """Ask every check about an object that the running action is about to use.
 
         Raises:
             PermissionDenied: A check refused.
+            NotFound: The same, where `conceal_objects` is set; for a model's object, Http404.
         """
-        if not await self._plan.object_guard.allows(self, self.call, obj):
-            raise PermissionDenied
+        try:
+            if not await self._plan.object_guard.allows(self, self.call, obj):
+                raise PermissionDenied
+        except Exception as error:
+            self._conceal(error, obj)
+            raise
+        remember(self.call, obj)
 
     def check_object_permissions(self, obj: Any) -> None:
         """Do what `acheck_object_permissions` does, from sync code in a worker thread.
@@ -111,6 +121,18 @@ class AsyncAPIActionHandler(AsyncActionHandler):
 
         Raises:
             PermissionDenied: A check refused.
+            NotFound: The same, where `conceal_objects` is set; for a model's object, Http404.
         """
-        if not self._plan.object_guard.allows_all_in_worker(self, self.call, obj):
-            raise PermissionDenied
+        try:
+            if not self._plan.object_guard.allows_all_in_worker(self, self.call, obj):
+                raise PermissionDenied
+        except Exception as error:
+            self._conceal(error, obj)
+            raise
+        remember(self.call, obj)
+
+    def _conceal(self, error: Exception, obj: Any) -> None:
+        if self.conceal_objects:
+            from aaah_core.refusals import conceal  # which loads Django's models
+
+            conceal(error, obj)

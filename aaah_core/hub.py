@@ -249,7 +249,7 @@ class Hub:
                 count("events", "lost", missing)
                 logger.warning("%d events of the group %r were lost", missing, group.name)
                 self._tell(group)
-        events.deliver(group.audiences.values(), message)
+        events.deliver(group.audiences.values(), message, group.name)
 
     @contextmanager
     def _held(self, group: Group) -> Iterator[None]:

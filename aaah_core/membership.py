@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from channels.layers import get_channel_layer
 
-from aaah_core import events
-from aaah_core.errors import ConfigurationError
+from aaah_core import events, identity
+from aaah_core.errors import ConfigurationError, PermissionDenied
 from aaah_core.groups import group_name
 from aaah_core.hub import Hub, hub
 from aaah_core.layers import require_group_name, within
 from aaah_core.listening import listen, stop
+from aaah_core.messages import Call, current_call
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
     from aaah_core.consumers import AsyncAPIConsumer
 
-__all__ = ["Membership", "hub_of", "own_groups"]
+__all__ = ["Membership", "at_home", "hub_of", "own_groups"]
 
 
 # Two threads may read a name at the same time.
@@ -41,14 +42,14 @@ class LayerView:
     async def group_add(self, group: str, channel: str) -> None:
         """Let a channel join a group."""
         if channel == self._own.known_name:
-            await self._own.at_home(self._own.join(group))
+            await at_home(self._own.connection, self._own.join(group))
         else:
             await within(self._layer.group_add(group, channel))
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Let a channel leave a group."""
         if channel == self._own.known_name:
-            await self._own.at_home(self._own.leave_as(group, channel))
+            await at_home(self._own.connection, self._own.leave_as(group, channel))
         else:
             await within(self._layer.group_discard(group, channel))
 
@@ -73,13 +74,15 @@ class Membership:
         connection: Whose it is.
     """
 
-    __slots__ = ("_connection", "_task", "_wanted", "groups", "known_name", "view")
+    __slots__ = ("_task", "_wanted", "connection", "groups", "known_name", "lost", "view")
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._wanted = False
-        #: The groups to leave at the end.
-        self.groups: set[str] = set()
+        #: The groups it is in, or about to be, each with the call that joined it.
+        self.groups: dict[str, Call | None] = {}
+        #: Those that its user may not be in any more: what waits of them is dropped.
+        self.lost: frozenset[str] = frozenset()
         self._task: asyncio.Task[None] | None = None
         #: The name, where asking for it is not meant to start anything.
         self.known_name: str | None = None
@@ -100,36 +103,40 @@ class Membership:
         if not self._wanted:
             self._wanted = True
             # A sync action asks from a worker thread; and no call's context is an event's.
-            connection = self._connection
+            connection = self.connection
             connection.loop.call_soon_threadsafe(self._listen, context=connection.context)
         return self.known_name
 
     async def join(self, group: str) -> None:
-        """Join a group; a connection that ends joins none.
+        """Join a group, for the call that runs if one does; a connection that ends joins none.
 
         Raises:
             ConfigurationError: There is no channel layer.
             TypeError: No group can have that name.
+            PermissionDenied: The connection has become another user's, who may not run the call.
         """
-        if self._connection.hears:
+        connection, call = self.connection, self._call()
+        if connection.hears:
             require_group_name(self._hub.layer, group)
-            self.groups.add(group)
-            await self._hub.join(group, self._connection)
-        if not self._connection.hears:  # a task that somebody detached joins too late
+            self.groups[group] = call
+            # The call was checked when it began, and perhaps as another user's.
+            if call is not None and connection.changes and not await identity.stands(call):
+                await self.leave(group)
+                raise PermissionDenied
+            self.lost -= {group}
+            await self._hub.join(group, connection)
+        if not connection.hears or group not in self.groups:
+            # A task that somebody detached joins too late, or the user may be in it no longer.
             await self.leave(group)
 
-    async def at_home(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do work in the event loop of the connection, which its hub belongs to."""
-        loop = self._connection.loop
-        if asyncio.get_running_loop() is loop:
-            await work
-        else:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+    def _call(self) -> Call | None:
+        call = current_call.get(None)
+        return call if call is not None and call.consumer is self.connection.consumer else None
 
     async def leave(self, group: str) -> None:
-        """Leave a group."""
-        self.groups.discard(group)
-        await self._hub.leave(group, self._connection)
+        """Leave a group; what it was sent before still comes."""
+        self.groups.pop(group, None)
+        await self._hub.leave(group, self.connection)
 
     async def leave_as(self, group: str, channel: str) -> None:
         """Leave a group, also where somebody else added its channel to it."""
@@ -151,21 +158,29 @@ class Membership:
 
     @property
     def _hub(self) -> Hub:
-        if self._connection.hub is None:
-            consumer = type(self._connection.consumer).__qualname__
+        if self.connection.hub is None:
+            consumer = type(self.connection.consumer).__qualname__
             raise ConfigurationError(f"{consumer} uses groups: set CHANNEL_LAYERS.")
-        return self._connection.hub
+        return self.connection.hub
 
     def _listen(self) -> None:
         if (
-            not self._connection.hears or self._task is not None
+            not self.connection.hears or self._task is not None
         ):  # two threads may have asked at once
             return
-        audience = {self._connection: None}
+        audience = {self.connection: None}
         listening = listen(
             self._hub, cast(str, self.known_name), partial(events.deliver, [audience])
         )
         self._task = asyncio.create_task(listening)
+
+
+async def at_home(connection: Connection, work: Coroutine[Any, Any, None]) -> None:
+    """Do work in the event loop of a connection, which all that it has belongs to."""
+    if asyncio.get_running_loop() is connection.loop:
+        await work
+    else:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, connection.loop))
 
 
 def own_groups(consumer: AsyncAPIConsumer) -> Iterator[str]:

@@ -73,6 +73,15 @@ class Call(msgspec.Struct, eq=False):
         return self.scope.get("user")
 
 
+#: Where `state` has the objects that the checks let a call have.
+OBJECTS = "aaah.objects"
+
+
+def remember(call: Call, obj: Any) -> None:
+    """Keep an object that a call may have: it is asked about again with what the call joined."""
+    call.state.setdefault(OBJECTS, []).append(obj)
+
+
 #: The call that the consumer itself runs, in this task or thread.
 current_call: ContextVar[Call] = ContextVar("current_call")
 

@@ -84,11 +84,15 @@ class Plan:
     steps: dict[str, CallNext] = field(default_factory=dict)
     exception_handlers: dict[type[Exception], ExceptionHandler] = field(default_factory=dict)
     #: What its own permission classes ask, by moment; the guards have the parents' too.
+    permissions: list[Moments] = field(default_factory=list)
+    #: The same, and what its throttles ask.
     moments: list[Moments] = field(default_factory=list)
     #: What is asked about its own actions alone, as its class names no permissions.
     default_moments: list[Moments] = field(default_factory=list)
     call_guard: Guard = field(default_factory=Guard)
     object_guard: Guard = field(default_factory=Guard)
+    #: What is asked again about a call that joined a group: its throttles have counted it.
+    member_guard: Guard = field(default_factory=Guard)
     children: dict[type[AsyncActionHandler], Plan] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
 
@@ -240,10 +244,13 @@ def _compile_child(parent: Plan, handler_class: type[AsyncActionHandler]) -> Pla
 def _compile_handler(plan: Plan) -> None:
     handler_class = plan.handler_class
     require_handler(handler_class)
-    plan.moments = _moments(plan)
+    plan.permissions = _moments(plan, "permission_classes")
+    # A throttle refuses calls as a permission does; one that nobody enforces stops the start, too.
+    plan.moments = [*plan.permissions, *_moments(plan, "throttle_classes")]
     plan.default_moments = _default_moments(plan)
     plan.call_guard = _guard(plan, "call")
     plan.object_guard = _guard(plan, "object")
+    plan.member_guard = _guard(plan, "call", throttled=False)
     hook = "aaah_exception_handlers"
     for plugin, handlers in ask(plan.registry, hook, handler_class=handler_class):
         for exception_class, handler in typed(handlers, Mapping, plugin, hook).items():
@@ -265,11 +272,9 @@ def _compile_handler(plan: Plan) -> None:
             plan.child(reached)
 
 
-def _moments(plan: Plan) -> list[Moments]:
-    # A throttle refuses calls as a permission does; one that nobody enforces stops the start, too.
+def _moments(plan: Plan, name: str) -> list[Moments]:
     return [
         _compiled(plan, name, _require_check(plan, name, entry))
-        for name in ("permission_classes", "throttle_classes")
         for entry in getattr(plan.handler_class, name, ())
     ]
 
@@ -302,12 +307,13 @@ def _check(plan: Plan, permission: Any) -> Check | None:
     return None
 
 
-def _guard(plan: Plan, name: Name) -> Guard:
+def _guard(plan: Plan, name: Name, *, throttled: bool = True) -> Guard:
     default = [moment for each in plan.default_moments if (moment := each[name]) is not None]
     asked: list[tuple[int, Moment]] = [(0, moment) for moment in default]
     up, place = 0, plan
     while True:
-        own = [moment for each in place.moments if (moment := each[name]) is not None]
+        all_moments = place.moments if throttled else place.permissions
+        own = [moment for each in all_moments if (moment := each[name]) is not None]
         asked = [*((up, moment) for moment in own), *asked]
         if place.parent is None:
             return Guard.of(asked)

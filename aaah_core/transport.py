@@ -212,6 +212,13 @@ class Transport:
             self._close_later(int(code))
             asyncio.get_running_loop().call_soon(self._on_end)
 
+    def expel(self, code: int) -> None:
+        """Close the socket at once: what waits for it is dropped, and the connection ends."""
+        if self.ended is None:
+            if self._outbox is not None:
+                self._outbox.clear()
+            self.retire(code)
+
     async def flush(self) -> None:
         """Wait until our close was sent, for a time; drop what waits where nobody closed."""
         drainer = self._drainer

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Iterator
 from contextvars import copy_context
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
-
-from channels.sessions import InstanceSessionWrapper
 
 from aaah_core.transport import Transport
 
@@ -46,8 +45,12 @@ def is_wrapped(send: Any) -> bool:
     It can be seen where it keeps the `send` that it wraps: in its closure, the arguments of a
     partial, or an attribute of the object whose method it is.
     """
-    # Channels' own, of every AuthMiddlewareStack, does nothing with the frames of a WebSocket.
-    while isinstance(owner := getattr(send, "__self__", None), InstanceSessionWrapper):
+    # Channels' own, of every AuthMiddlewareStack, does nothing with the frames of a WebSocket. Its
+    # module is slow to load, and a project without sessions never does.
+    sessions = sys.modules.get("channels.sessions")
+    while sessions and isinstance(
+        owner := getattr(send, "__self__", None), sessions.InstanceSessionWrapper
+    ):
         send = owner.real_send
     return any(_is_async(kept) for kept in _kept(send))
 

@@ -81,6 +81,7 @@ def test_the_table_of_close_codes_has_each_code_with_whether_to_retry():
         "no",
         "no",
         "no",
+        "no",
         "later",
         "yes",
     ]

@@ -103,7 +103,8 @@ async def test_the_app_answers_the_messages_of_the_readme(project):
     exchanges = [each.split("←") for each in text.split("→")[1:]]
     assert len(exchanges) == 5
     application = project["library.asgi"].application
-    async with connect(application, "/ws/", headers={"Origin": "http://testserver"}) as client:
+    headers = {"Origin": "http://testserver", "Host": "testserver"}
+    async with connect(application, "/ws/", headers=headers) as client:
         for sent, answered in exchanges:
             await client.send_frame(sent.strip())
             assert await client.receive() == json.loads(answered)

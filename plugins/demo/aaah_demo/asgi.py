@@ -1,8 +1,4 @@
-"""The ASGI application.
-
-A project whose users log in from browsers puts Channels' `AllowedHostsOriginValidator` around its
-WebSockets too.
-"""
+"""The ASGI application."""
 
 from __future__ import annotations
 
@@ -18,11 +14,12 @@ __all__ = ["application"]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aaah_demo.settings")
 http = get_asgi_application()  # sets Django up, so it comes before the consumers
 
+from aaah_core import protect  # noqa: E402
 from aaah_demo.consumers import Library  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AuthMiddlewareStack(URLRouter([path("ws/", Library.as_asgi())])),
+        "websocket": protect(AuthMiddlewareStack(URLRouter([path("ws/", Library.as_asgi())]))),
     }
 )

@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework.generics import GenericAPIView
 from rest_framework.views import APIView
 
-from aaah_core import AAAHError
+from aaah_core import AAAHError, conceal
 from aaah_drf.conf import Default
 from aaah_drf.exception_handler import DRFsAnswer, drfs_answer
 from aaah_drf.pages import let_links_be_routes, set_page_size
@@ -56,9 +56,14 @@ class _Front:
     throttle_classes: Any
 
     def check_object_permissions(self, request: Any, obj: Any) -> None:
-        self.aaah_handler.check_object_permissions(obj)  # the parents' checks
-        see_again(self.aaah_handler.call)
-        super().check_object_permissions(request, obj)  # type: ignore[misc]  # the viewset's
+        try:
+            self.aaah_handler.check_object_permissions(obj)  # the parents' checks
+            see_again(self.aaah_handler.call)
+            super().check_object_permissions(request, obj)  # type: ignore[misc]  # the viewset's
+        except Exception as error:
+            if getattr(self, "conceal_objects", False):
+                conceal(error, obj)
+            raise
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, AAAHError):

@@ -205,6 +205,14 @@ class AsyncAPIActionHandler(AsyncActionHandler, aaah_core.AsyncAPIActionHandler)
         Raises:
             PermissionDenied: It may not.
         """
+        try:
+            await self._ask_about_object(action, obj, **kwargs)
+        except Exception as error:
+            if self.conceal_objects:
+                aaah_core.conceal(error, obj)
+            raise
+
+    async def _ask_about_object(self, action: str, obj: Any, **kwargs: Any) -> None:
         if self.parent is not None:
             await self.acheck_object_permissions(obj)
         for permission in await self.get_permissions(**taken(self.get_permissions, kwargs)):

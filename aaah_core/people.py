@@ -1,0 +1,282 @@
+"""Who is connected in an event loop: looked at now and then, and when somebody says so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+from channels.layers import get_channel_layer
+
+from aaah_core import conf, identity
+from aaah_core.accounts import Finding, Person, adopt, look, name_of
+from aaah_core.close_codes import CloseCode
+from aaah_core.groups import group_name
+from aaah_core.hub import hub
+from aaah_core.layers import within
+from aaah_core.listening import listen, stop
+from aaah_core.workers import run_sync
+
+if TYPE_CHECKING:
+    from aaah_core.connection import Connection
+
+__all__ = ["announce", "forget", "name_of", "session_name", "watch"]
+
+logger = logging.getLogger("aaah.identity")
+
+#: The group of the channel layer through which processes tell one another of changes.
+GROUP = group_name("aaah.people")
+
+#: The type of what they tell.
+TYPE = "aaah.people"
+
+#: Seconds after which a session is looked at that is about to end.
+SOON = 1.0
+
+#: Seconds after which a layer is asked again that failed.
+AGAIN = 5.0
+
+#: How many connections are asked about what they may keep at once.
+ABREAST = 32
+
+_ID = uuid.uuid4().hex
+
+
+class People:
+    """The users of the connections of one event loop, by what processes call them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._connections: dict[str, dict[Connection, None]] = {}
+        #: What stood for their rights when they were last looked at.
+        self._rights: dict[str, int] = {}
+        self._due: set[str] = set()
+        #: Those of them whose rights were changed, by what is known.
+        self._suspects: set[str] = set()
+        self._looking: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._layer: Any = get_channel_layer()
+        self._channel: str | None = None
+
+    def start(self) -> None:
+        """Listen to other processes, and look at everybody now and then."""
+        if self._layer is not None:
+            # What listens for all belongs to nobody's context.
+            self._listening = self._loop.create_task(self._listen(), context=Context())
+        self._tick(first=True)
+
+    async def stop(self) -> None:
+        """Look at nobody any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in (self._looking, self._listening):
+            if task is not None:
+                await stop(task)
+        if self._channel is not None:
+            await within(self._layer.group_discard(GROUP, self._channel))
+
+    def add(self, name: str, connection: Connection) -> None:
+        """Look at a connection from now on."""
+        self._connections.setdefault(name, {})[connection] = None
+
+    def discard(self, name: str, connection: Connection) -> bool:
+        """Look at it no more, and return whether anybody is left."""
+        connections = self._connections.get(name, {})
+        connections.pop(connection, None)
+        if not connections:
+            self._connections.pop(name, None)
+            self._rights.pop(name, None)
+        return bool(self._connections)
+
+    # What other processes, and signals in this one, say.
+
+    async def _listen(self) -> None:
+        while self._channel is None:
+            try:
+                self._channel = await within(self._layer.new_channel())
+            except Exception as error:  # noqa: BLE001 - a layer has its own; it is tried again
+                _deaf(error)
+                await asyncio.sleep(AGAIN)
+        await self._join()
+        await listen(hub(self._layer), self._channel, self._heard_from_afar)
+
+    async def _join(self) -> None:
+        try:
+            await within(self._layer.group_add(GROUP, self._channel))
+        except Exception as error:  # noqa: BLE001 - a layer has its own; it is tried again
+            _deaf(error)
+
+    def _heard_from_afar(self, message: dict[str, Any]) -> None:
+        if message.get("type") == TYPE and message.get("origin") != _origin():
+            self.heard(message)
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """See to those that a message is about."""
+        people, session = message["people"], message["session"]
+        names = self._connections if people is None else people
+        if message["later"]:
+            self._loop.call_later(SOON, self._ask_to_look, names)
+        elif session is None:
+            self._ask_to_look(names, rights=message["rights"])
+        else:
+            for name in names:
+                for connection in list(self._connections.get(name, ())):
+                    if _session_of(connection) == session:
+                        _end(connection, "the user logged out")
+
+    # Looking.
+
+    def _tick(self, *, first: bool = False) -> None:
+        interval = conf.current().IDENTITY_INTERVAL
+        if interval is not None:
+            self._timer = self._loop.call_later(interval, self._tick, context=Context())
+        if not first:
+            self._ask_to_look(self._connections, again=True)
+
+    def _ask_to_look(
+        self, names: Iterable[str], *, rights: bool = False, again: bool = False
+    ) -> None:
+        known = self._connections.keys() & set(names)
+        self._due |= known
+        if rights:
+            self._suspects |= known
+        if self._looking is None and self._due and people_of(self._loop) is self:
+            self._looking = asyncio.Task(self._look_at_all(again), loop=self._loop)
+
+    async def _look_at_all(self, join_again: bool) -> None:
+        try:
+            if join_again and self._channel is not None:
+                # Which heals a layer that forgot us, and keeps one from forgetting.
+                await self._join()
+            while self._due:
+                due, self._due = self._due, set()
+                suspects, self._suspects = self._suspects & due, self._suspects - due
+                await self._look_at(due, suspects)
+        except Exception:
+            logger.exception("Who is connected could not be looked at: it is tried again")
+        finally:
+            self._looking = None
+
+    async def _look_at(self, due: set[str], suspects: set[str]) -> None:
+        seen = [
+            (name, connection, Person(connection.user, connection.consumer.scope.get("session")))
+            for name in due
+            for connection in self._connections.get(name, ())
+        ]
+        if not seen:
+            return
+        findings = await run_sync(look, [person for _, _, person in seen])
+        changed: dict[Connection, bool] = {}
+        for (name, connection, person), finding in zip(seen, findings, strict=True):
+            if connection.user is not person.user:
+                continue  # another's by now
+            if finding.ended is not None:
+                _end(connection, finding.ended)
+                continue
+            if self._has_changed(name, finding, suspects):
+                changed[connection] = True
+            elif name not in self._rights and connection.joined is not None:
+                # What its rights were before, nobody knows: its memberships may be too many.
+                changed[connection] = False
+            adopt(person.user, finding.fresh)
+        found = zip((name for name, _, _ in seen), findings, strict=True)
+        self._rights |= {name: each.rights for name, each in found if name in self._connections}
+        await _settle(changed)
+
+    def _has_changed(self, name: str, finding: Finding, suspects: set[str]) -> bool:
+        rights = self._rights.get(name, finding.rights)
+        return finding.changed or name in suspects or rights != finding.rights
+
+
+def _deaf(error: Exception) -> None:
+    logger.warning("The channel layer tells nothing of changes of users: %r", error)
+
+
+async def _settle(changed: dict[Connection, bool]) -> None:
+    """Ask what connections may keep, and with those that say so whether they may stay at all."""
+    while changed:
+        some = [changed.popitem() for _ in range(min(len(changed), ABREAST))]
+        for connection, admit in some:
+            identity.begin(connection, admit=admit)
+        await identity.settled(connection for connection, _ in some)
+
+
+def _end(connection: Connection, why: str) -> None:
+    logger.info("%s ends a connection: %s", type(connection.consumer).__qualname__, why)
+    connection.transport.expel(CloseCode.SESSION_ENDED)
+
+
+def session_name(session: Any) -> str | None:
+    """Return what a session is called between processes: its key is nobody else's to know."""
+    key = getattr(session, "session_key", None)
+    return group_name("session", key) if key else None
+
+
+def _session_of(connection: Connection) -> str | None:
+    return session_name(connection.consumer.scope.get("session"))
+
+
+#: By event loop, for as long as there is somebody to look at.
+_people: dict[asyncio.AbstractEventLoop, People] = {}
+
+
+def people_of(loop: asyncio.AbstractEventLoop) -> People | None:
+    """Return who is looked at in an event loop, if anybody is."""
+    return _people.get(loop)
+
+
+def watch(connection: Connection) -> None:
+    """Look at the user of a connection from now on, if it is one from a database."""
+    name = name_of(connection.user)
+    if name is None or name == connection.person or not connection.hears:
+        return
+    people = _people.get(connection.loop)
+    if people is None:
+        for closed in [loop for loop in _people if loop.is_closed()]:
+            del _people[closed]
+        people = _people[connection.loop] = People()
+        people.start()
+    people.add(name, connection)
+    connection.person = name
+
+
+async def forget(connection: Connection) -> None:
+    """Look at it no more."""
+    name, connection.person = connection.person, None
+    people = _people.get(connection.loop)
+    if name is not None and people is not None and not people.discard(name, connection):
+        del _people[connection.loop]
+        await people.stop()
+
+
+def announce(
+    people: list[str] | None,
+    *,
+    session: str | None = None,
+    rights: bool = False,
+    later: bool = False,
+) -> dict[str, Any]:
+    """Tell this process of a change, and return what other processes are to be told.
+
+    Args:
+        people: Who has changed, by `name_of`; None for everybody.
+        session: The session that ended, if just that did.
+        rights: Whether groups or permissions were changed.
+        later: Whether it only happens in a moment.
+    """
+    what = {"people": people, "session": session, "rights": rights, "later": later}
+    for loop, here in list(_people.items()):
+        with suppress(RuntimeError):  # it is closed
+            # Whoever tells is in a context of its own, which is none of ours.
+            loop.call_soon_threadsafe(here.heard, what, context=Context())
+    return {"type": TYPE, "origin": _origin(), **what}
+
+
+def _origin() -> str:
+    return f"{_ID}.{os.getpid()}"  # a process that forks makes others of the same id
