@@ -360,7 +360,7 @@ async def test_a_check_that_fails_is_no_yes(error, caplog):
         await client.call("join", "room/", group="room")
         await client.call("become", who="bert")
         assert await client.receive() == ended("room/")
-    assert "A check of 'join' failed" in caplog.text
+    assert "a check of 'join' failed" in caplog.text
 
 
 async def test_a_check_that_takes_longer_than_a_call_may_is_no_yes():
