@@ -143,7 +143,7 @@ class Calls:
         current_running.set(running)
         await self._answer(running, message)
 
-    async def _answer(  # noqa: C901, PLR0912, PLR0915 - in pieces it takes a tenth of an echo more
+    async def _answer(  # noqa: C901, PLR0912, PLR0915 - in pieces an echo takes 0.3 of 9.5 µs more
         self, running: Running, only: Message | None = None
     ) -> None:
         """Answer a frame; whatever goes wrong, the connection lives.
@@ -239,6 +239,9 @@ class Calls:
                 raise asyncio.CancelledError  # the action did not let it through
             if only is not None:
                 return
+            # None of it is to live on while the connection waits for the next.
+            del message, request
+            text = frame = payload = ended = None
 
     @property
     def _name(self) -> str:

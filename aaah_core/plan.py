@@ -199,7 +199,7 @@ def _callable(answer: Any, plan: Plan, plugin: Plugin, hook: str, subject: str =
 
 
 def _at_hand(resolver: RouteResolver) -> RouteResolver:
-    """Return its method where it is an object: Python takes 0.1 µs to find `__call__`."""
+    """Return its method where it is an object: it takes Python 0.05 µs to find `__call__`."""
     call = vars(type(resolver)).get("__call__")
     return MethodType(call, resolver) if isinstance(call, FunctionType) else resolver
 

@@ -16,15 +16,25 @@ from tests.conftest import action, collector, consumer
 pytestmark = pytest.mark.usefixtures("core")
 
 
+class Data(dict):
+    """One that can be remembered weakly."""
+
+
 class Child(AsyncAPIActionHandler):
     """Remembers every instance weakly, and one call in whatever way a test wants."""
 
-    seen: list[weakref.ref[Child]] = []
+    seen: list[weakref.ref[object]] = []
     kept: list[object] = []
 
     @action
     async def act(self):
         self.seen.append(weakref.ref(self))
+
+    @action
+    async def tell(self):
+        data = Data(text="long")
+        self.seen.append(weakref.ref(data))
+        return data
 
     @action
     async def keep_the_call(self):
@@ -67,6 +77,16 @@ async def test_what_nobody_kept_is_gone_after_the_next_call_without_the_collecto
         for _ in range(4):
             await ask(ws, "act")
         assert [each() is None for each in Child.seen] == [True, True, True, False]
+    finally:
+        gc.enable()
+
+
+async def test_what_was_sent_is_gone_while_the_connection_waits(ws):
+    gc.disable()
+    try:
+        await ask(ws, "tell")
+        await asyncio.sleep(0)
+        assert [each() for each in Child.seen] == [None]
     finally:
         gc.enable()
 
