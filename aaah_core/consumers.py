@@ -62,7 +62,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     """
 
     # What each connection has is no dict: that would weigh 0.3 KiB.
-    __slots__ = ("_connection", "_groups", "_scope")
+    __slots__ = ("_connection", "_groups", "_scope", "base_send")
 
     codecs: ClassVar[Sequence[str | Codec] | str] = cast(Any, _FromSettings("CODECS"))
     wire: ClassVar[str] = cast(Any, _FromSettings("WIRE"))
@@ -106,12 +106,9 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
             self._plan = _compile(type(self))
         self.scope = scope
         self._connection = Connection(self, cast(ConsumerPlan, self._plan), receive, send)
+        # Annotated as Channels' stubs have it, which do not know plain dicts.
+        self.base_send = cast(Any, self._connection.transport.send)
         return self._connection.run()
-
-    @property
-    def base_send(self) -> Any:  # type: ignore[override]  # nobody sets it: it is the connection's
-        """What sends an ASGI message, as Channels names it."""
-        return self._connection.transport.send
 
     @property  # type: ignore[override]  # Channels' stubs list the keys they know of a scope
     def scope(self) -> Scope:
