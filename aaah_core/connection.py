@@ -131,7 +131,12 @@ class Connection:
                 connected = True
                 await self._connect()
                 self._begin_to_age()
-                await self._calls.serve()
+                try:
+                    await self._calls.serve()
+                except asyncio.CancelledError as error:
+                    self._calls.served(error)
+                else:
+                    self._calls.served()
         finally:
             watchdog.forget(self)
             try:

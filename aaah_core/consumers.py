@@ -13,13 +13,14 @@ from channels.layers import BaseChannelLayer
 from aaah_core import conf, identity
 from aaah_core.connection import Connection
 from aaah_core.errors import ConfigurationError
-from aaah_core.handlers import AsyncAPIActionHandler
+from aaah_core.handlers import NO_VALUES, AsyncAPIActionHandler
 from aaah_core.interfaces import ACTION_MARK
 from aaah_core.membership import at_home, own_groups
 from aaah_core.messages import current_call
 from aaah_core.plan import ConsumerPlan, consumer_plan
 
 if TYPE_CHECKING:
+    from aaah_core.handlers import AsyncActionHandler
     from aaah_core.interfaces import Codec, Scope
     from aaah_core.messages import Call
 
@@ -60,6 +61,9 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
             ``INSTALLED_APPS``. There are no system checks then: `as_asgi` says what is wrong.
     """
 
+    # What each connection has is no dict: that would weigh 0.3 KiB.
+    __slots__ = ("_connection", "_groups", "_scope", "base_send")
+
     codecs: ClassVar[Sequence[str | Codec] | str] = cast(Any, _FromSettings("CODECS"))
     wire: ClassVar[str] = cast(Any, _FromSettings("WIRE"))
     limits: ClassVar[Mapping[str, Any]] = {}
@@ -67,7 +71,13 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     group_send_lookup_kwargs: ClassVar[str | Sequence[str] | None] = None
     needs_app: ClassVar[bool] = True
 
+    # No route leads to a consumer.
+    parent: AsyncActionHandler | None = None
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = NO_VALUES
+
     _connection: Connection
+    _groups: Sequence[str]
 
     @classmethod
     def as_asgi(cls, **initkwargs: Any) -> Any:
@@ -108,6 +118,18 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     @scope.setter
     def scope(self, scope: Scope) -> None:
         self._scope = scope
+
+    @property  # type: ignore[override]  # Channels' stubs have an attribute
+    def groups(self) -> Sequence[str]:
+        """The layer groups that this connection joins; a class names those of all of its own."""
+        groups: Sequence[str] | None = getattr(self, "_groups", None)
+        if groups is None:
+            groups = self._groups = []
+        return groups
+
+    @groups.setter
+    def groups(self, groups: Sequence[str]) -> None:
+        self._groups = groups
 
     @property
     def consumer(self) -> AsyncAPIConsumer:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec.msgpack import Encoder, decode
 
 from aaah_core.counters import count
-from aaah_core.dispatch import FAILURES
 from aaah_core.logs import log_error
 from aaah_core.messages import Call, Event
 from aaah_core.moments import granted
+from aaah_core.outcome import FAILURES
 from aaah_core.running import current_task
 from aaah_core.workers import run_sync
 

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from aaah_core.interfaces import Codec
     from aaah_core.plan import ConsumerPlan
 
-__all__ = ["Request", "encode", "read", "refused", "respond"]
+__all__ = [
+    "Request",
+    "encode",
+    "encode_bug",
+    "read",
+    "refused",
+    "respond",
+    "respond_to_all",
+    "unsupported",
+]
 
 #: A call, a batch, or what was wrong with the frame.
 Request: TypeAlias = "Call | Exception | list[Call | RequestError]"
@@ -30,21 +39,27 @@ def read(plan: ConsumerPlan, codec: Codec, message: Message) -> Request:
     """Return the request of an ASGI message."""
     frame = message.get(codec.frame)
     if frame is None:
-        return UnsupportedFrame(f"The codec {codec.name!r} reads {codec.frame} frames.")
+        return unsupported(codec)
     try:
-        return dispatch.read(plan, codec, frame)
+        return plan.parse(codec.decode(frame, plan.limits))
     except Exception as error:  # noqa: BLE001 - a bug in a codec or a parser is answered too
         return error
+
+
+def unsupported(codec: Codec) -> UnsupportedFrame:
+    """Return the error for a frame of the other kind."""
+    return UnsupportedFrame(f"The codec {codec.name!r} reads {codec.frame} frames.")
 
 
 def respond(connection: Connection, request: Request) -> Awaitable[Any]:
     """Run a request; what is awaited is the payload of its reply, None if there is none to send."""
     if isinstance(request, list):
-        return _respond_to_all(connection, request)
+        return respond_to_all(connection, request)
     return dispatch.respond(connection.plan, connection.consumer, request)
 
 
-async def _respond_to_all(connection: Connection, batch: list[Call | RequestError]) -> Any:
+async def respond_to_all(connection: Connection, batch: list[Call | RequestError]) -> Any:
+    """Run the requests of a batch in turn, and return the payloads of their replies."""
     plan, limits, running = connection.plan, connection.plan.limits, current_running.get()
     if len(batch) > limits.batch:
         error = TooLarge(f"A batch has more than {limits.batch} calls.")
@@ -93,7 +108,12 @@ def encode(connection: Connection, request: Any, payload: Any) -> str | bytes:
     try:
         return connection.codec.encode(payload)
     except Exception as error:  # noqa: BLE001 - whatever cannot be encoded is answered too
-        return connection.codec.encode(_bug(connection, request, error))
+        return encode_bug(connection, request, error)
+
+
+def encode_bug(connection: Connection, request: Any, error: Exception) -> str | bytes:
+    """Return the frame that says that a payload cannot be carried."""
+    return connection.codec.encode(_bug(connection, request, error))
 
 
 def _bug(connection: Connection, request: Any, error: Exception) -> Any:

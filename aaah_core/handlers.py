@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from aaah_core.messages import Call
     from aaah_core.plan import Plan
 
-__all__ = ["AsyncAPIActionHandler", "AsyncActionHandler"]
+__all__ = ["NO_VALUES", "AsyncAPIActionHandler", "AsyncActionHandler"]
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+#: The `kwargs` of a handler that no route led to.
+NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
 class AsyncActionHandler:
@@ -27,18 +28,18 @@ class AsyncActionHandler:
         routepatterns: Django's `path`, `re_path` and `include`, with handlers for views.
     """
 
+    # Python 3.13 makes an instance with slots in a quarter of the time, and a message makes one.
+    __slots__ = ("_args", "_kwargs", "_parent", "_plan", "call")
+
     routepatterns: ClassVar[Sequence[Any]] = ()
 
     #: The running call.
     call: Call
-    #: The handler whose routes led here; None for the consumer.
-    parent: AsyncActionHandler | None = None
-    #: What unnamed groups of the route captured.
-    args: tuple[Any, ...] = ()
-    #: What the route captured by name, the parents' captures included.
-    kwargs: Mapping[str, Any] = _NOTHING
-
     _plan: Plan
+    # Where no route led here, as to the consumer, nobody fills these.
+    _parent: AsyncActionHandler | None
+    _args: tuple[Any, ...]
+    _kwargs: Mapping[str, Any]
 
     @classmethod
     def as_aaah(cls) -> Callable[..., NoReturn]:
@@ -54,6 +55,39 @@ class AsyncActionHandler:
         view.handler_class = cls  # type: ignore[attr-defined]  # functions have no such attribute
         view.__name__ = cls.__name__
         return view
+
+    @property
+    def parent(self) -> AsyncActionHandler | None:
+        """The handler whose routes led here; None for the consumer."""
+        return getattr(self, "_parent", None)
+
+    @parent.setter
+    def parent(self, parent: AsyncActionHandler | None) -> None:
+        self._parent = parent
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """What unnamed groups of the route captured."""
+        try:
+            return self._args
+        except AttributeError:
+            return ()
+
+    @args.setter
+    def args(self, args: tuple[Any, ...]) -> None:
+        self._args = args
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """What the route captured by name, the parents' captures included."""
+        try:
+            return self._kwargs
+        except AttributeError:
+            return NO_VALUES
+
+    @kwargs.setter
+    def kwargs(self, kwargs: Mapping[str, Any]) -> None:
+        self._kwargs = kwargs
 
     @property
     def action(self) -> str | None:

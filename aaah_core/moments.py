@@ -30,6 +30,8 @@ class Moment:
     awaited: bool
     #: What a worker thread asks instead, which is plain.
     ask_in_worker: Callable[..., bool]
+    #: What gives the answer of `ask` at once, as True or False, where nothing has to wait for it.
+    at_once: Callable[..., bool] | None = None
 
     @classmethod
     def plain(cls, ask: Callable[..., bool]) -> Moment:
@@ -75,7 +77,7 @@ def _own(check: Check, name: Name) -> Moment | None:
     if getattr(method, "__func__", None) is getattr(Check, name):
         return None
     if iscoroutinefunction(method):
-        return Moment(method, True, _settled(method))
+        return Moment(method, True, _settled(method), getattr(method, "at_once", None))
     return Moment.plain(_settled(method))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aaah_core.errors import ConfigurationError
 from aaah_core.interfaces import Composition, Scope
@@ -18,6 +19,9 @@ __all__ = [
     "IsAuthenticatedStrictly",
     "IsOwner",
 ]
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Operators:
@@ -84,6 +88,16 @@ class DefaultPermissions:
     """
 
 
+def of_scope(answer: Callable[[Scope], bool]) -> Callable[[Method], Method]:
+    """Mark an async method that gives what `answer` says of the scope: a call need not await it."""
+
+    def mark(method: Method) -> Method:
+        method.of_scope = answer  # type: ignore[attr-defined]  # functions have no such attribute
+        return method
+
+    return mark
+
+
 class AllowAny(BasePermission):
     """Everyone may do everything."""
 
@@ -100,6 +114,7 @@ def _is_authenticated(scope: Scope) -> bool:
 class IsAuthenticated(BasePermission):
     """Anyone may connect; who is not logged in may not run an action (403)."""
 
+    @of_scope(_is_authenticated)
     async def has_permission(self, scope: Scope, handler: Any, action: str, **kwargs: Any) -> bool:
         """Return whether the connection has a user who is logged in."""
         return _is_authenticated(scope)

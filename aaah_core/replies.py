@@ -10,13 +10,13 @@ from django.conf import settings
 from aaah_core.logs import log_error
 from aaah_core.messages import Call, Reply
 
-__all__ = ["bug", "to_reply"]
+__all__ = ["PLAIN", "bug", "to_reply"]
 
 logger = logging.getLogger("aaah.calls")
 
 
 #: What says nothing of a status, and need not be looked at.
-_PLAIN = frozenset({dict, list, str, int, float, bool})
+PLAIN = frozenset({dict, list, str, int, float, bool})
 
 
 def to_reply(result: Any) -> Reply:
@@ -26,7 +26,7 @@ def to_reply(result: Any) -> Reply:
     object with `data` and `status_code` (a DRF `Response`) is taken as it is; anything else is data
     with 200.
     """
-    if type(result) in _PLAIN:
+    if type(result) in PLAIN:
         return Reply(result)
     if isinstance(result, Reply):
         return result

@@ -25,7 +25,7 @@ class Running:
     `Task.cancelling` after ours are taken back came from somebody else, and must go on.
     """
 
-    __slots__ = ("_cancels", "_others", "reason", "since", "task", "threads", "until")
+    __slots__ = ("_others", "cancels", "reason", "since", "task", "threads", "until")
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self.task = task
@@ -37,7 +37,8 @@ class Running:
         self.reason: Literal["deadline", "left"] | None = None
         #: Each is done when a worker thread has ended that outlives the call; None before any has.
         self.threads: set[asyncio.Future[None]] | None = None
-        self._cancels = 0
+        #: How many cancels of ours it has not met.
+        self.cancels = 0
         self._others = task.cancelling()
 
     def start(self, now: float, seconds: float) -> None:
@@ -55,25 +56,25 @@ class Running:
     def stop(self) -> None:
         """Mark the end of a call, and take back the cancels that it never met."""
         self.since = None
-        if self._cancels:
+        if self.cancels:
             self.settle()
 
     def cancel(self, reason: Literal["deadline", "left"]) -> None:
         """End the call."""
         self.reason = reason
-        self._cancels += 1
+        self.cancels += 1
         self.task.cancel()
 
     def settle(self) -> None:
         """Take our cancels back, so that the task's count is what others made it."""
-        while self._cancels:
-            self._cancels -= 1
+        while self.cancels:
+            self.cancels -= 1
             self.task.uncancel()
 
     @property
     def cancelled_by_others(self) -> bool:
         """Whether somebody else (a server that stops) cancelled the task."""
-        return self.task.cancelling() - self._cancels > self._others
+        return self.task.cancelling() - self.cancels > self._others
 
     def wait_for(self, thread: asyncio.Future[None]) -> None:
         """Count a worker thread as a part of the call until it has ended."""

@@ -37,15 +37,15 @@ class Transport:
     __slots__ = (
         "_drainer",
         "_frame_bytes",
-        "_free",
         "_limits",
         "_moved",
         "_on_end",
         "_outbox",
-        "_send",
         "_stuck_since",
         "accepted",
         "ended",
+        "free",
+        "give",
         "next",
         "open",
     )
@@ -60,15 +60,16 @@ class Transport:
         #: The server's own `receive`, or what stands before it, for who sees to what it raises and
         #: to the size of a frame.
         self.next = receive
-        self._send = send
+        #: The server's own `send`, for who sees to `free` and to what it raises.
+        self.give = send
         self._limits = limits
         self._frame_bytes = limits.frame_bytes
         self._on_end = on_end
         #: Whether frames may go out, and calls may run: after accept, before the end.
         self.open = False
-        # Whether the server takes nothing now, and nothing waits for it. It is given one message at
-        # a time: one that suspends in there may be overtaken by the next.
-        self._free = True
+        #: Whether the server takes nothing now, and nothing waits for it. It is given one message
+        #: at a time: one that suspends in there may be overtaken by the next.
+        self.free = True
         # Whether the server has taken a message since the last look.
         self._moved = False
         self._stuck_since: float | None = None
@@ -146,20 +147,24 @@ class Transport:
     async def send_frame(self, frame: str | bytes) -> None:
         """Send what a codec encoded, as `send` does."""
         key = "text" if isinstance(frame, str) else "bytes"
-        if not (self.open and self._free):
+        if not (self.open and self.free):
             await self.send({"type": "websocket.send", key: frame})
             return
-        self._free = False
-        try:  # as in `_send_in_turn`, which would be one coroutine more for each message
-            await self._send({"type": "websocket.send", key: frame})
+        self.free = False
+        try:  # as in `_send_in_turn`, which would be one coroutine more
+            await self.give({"type": "websocket.send", key: frame})
         except Exception as error:  # noqa: BLE001 - as there
-            self._lost(error)
+            self.lost(error)
         finally:
-            self._moved = True
-            if self._outbox:
-                self._drain()
-            else:
-                self._free = True
+            self.given()
+
+    def given(self) -> None:
+        """See to what waits, after the server has taken a message, or will not take it."""
+        self._moved = True
+        if self._outbox:
+            self._drain()
+        else:
+            self.free = True
 
     def push(self, frame: str | bytes) -> None:
         """Send what a codec encoded without waiting for the client; one that lags behind is closed.
@@ -167,18 +172,18 @@ class Transport:
         What comes before accept waits for it.
         """
         key = "text" if isinstance(frame, str) else "bytes"
-        if not (self.open and self._free):
+        if not (self.open and self.free):
             self._push_later({"type": "websocket.send", key: frame})
             return
-        self._free = False
+        self.free = False
         try:
-            steps = self._send({"type": "websocket.send", key: frame}).__await__()
+            steps = self.give({"type": "websocket.send", key: frame}).__await__()
             waits_for = next(steps, _DONE)
         except Exception as error:  # noqa: BLE001 - as in `_send_in_turn`
-            self._lost(error)
+            self.lost(error)
             return
         if waits_for is _DONE:
-            self._moved = self._free = True
+            self._moved = self.free = True
         else:
             self._drain(finish(steps, waits_for))
 
@@ -242,7 +247,7 @@ class Transport:
         Args:
             now: The loop's time.
         """
-        if self._free:
+        if self.free:
             self._stuck_since = None
         elif self._moved or self._stuck_since is None:
             self._stuck_since = now
@@ -258,26 +263,26 @@ class Transport:
     def _close_later(self, code: int) -> None:
         self._end_with(code)
         self._outbox_to_fill().put({"type": "websocket.close", "code": code})
-        if self._free:
+        if self.free:
             self._drain()
 
     async def _send_in_turn(self, message: Message) -> None:
-        if not self._free:
+        if not self.free:
             sent = asyncio.get_running_loop().create_future()
             self._outbox_to_fill().put(message, sent)
             await sent
             return
-        self._free = False
+        self.free = False
         try:
-            await self._send(message)
+            await self.give(message)
         except Exception as error:  # noqa: BLE001 - each server has its own for a client that left
-            self._lost(error)
+            self.lost(error)
         finally:
             self._moved = True
             if self._outbox and self.accepted:
                 self._drain()
             else:
-                self._free = True
+                self.free = True
 
     def _push_later(self, message: Message) -> None:
         if self.ended is not None:
@@ -295,7 +300,7 @@ class Transport:
 
     def _drain(self, begun: Awaitable[Any] | None = None) -> None:
         """Send what waits in a task, after what the server is taking."""
-        self._free = False
+        self.free = False
         self._drainer = asyncio.create_task(self._send_waiting(begun))
 
     async def _send_waiting(self, begun: Awaitable[Any] | None) -> None:
@@ -306,20 +311,21 @@ class Transport:
                 self._moved = True
             while self._outbox:
                 message, sent = self._outbox.pop()
-                await self._send(message)
+                await self.give(message)
                 self._moved = True
                 release(sent)
-            self._free = True
+            self.free = True
         except Exception as error:  # noqa: BLE001 - as in `_send_in_turn`
-            self._lost(error)
+            self.lost(error)
         finally:
             release(sent)
             self._drainer = None
 
-    def _lost(self, error: Exception) -> None:
+    def lost(self, error: Exception) -> None:
+        """End the connection whose server's send() raised."""
         logger.debug("The server's send() raised: the client is gone", exc_info=error)
         self._drainer = None  # if it is what found out
-        self._free = True
+        self.free = True
         self.end(1006)
 
     def _require_frame(self, message: Message) -> None:

@@ -30,7 +30,7 @@ class WrappedTransport(Transport):
     def push(self, frame: str | bytes) -> None:
         """Send what a codec encoded, as the parent does, in a task."""
         key = "text" if isinstance(frame, str) else "bytes"
-        ready = self.open and self._free
+        ready = self.open and self.free
         self._push_later({"type": "websocket.send", key: frame})
         if ready:
             self._drain()

@@ -30,7 +30,7 @@ from aaah_core import (
     RequestError,
     TooLarge,
     ValidationError,
-    dispatch,
+    outcome,
     to_reply,
     workers,
 )
@@ -242,7 +242,7 @@ async def test_a_database_error_lets_the_connections_of_the_async_orm_heal(monke
     async def close():
         healed.append(True)
 
-    monkeypatch.setattr(dispatch, "close_old_async_connections", close)
+    monkeypatch.setattr(outcome, "close_old_async_connections", close)
     assert await status_of(consumer(hello, raising(OperationalError()))) == 500
     assert healed == [True]
 
@@ -547,14 +547,25 @@ async def test_resolvers_are_tried_in_turn_the_default_last_and_may_be_async():
     def first(route, call):
         return Match(Leaf, args=("first",)) if route.startswith("plain/") else None
 
+    class Last:
+        """An object that has to wait, for a way that goes on, and for one that ends here."""
+
+        async def __call__(self, route, call):
+            if route == "here":
+                return Match(chat)
+            return Match(Branch, rest="leaf/ivy/") if route == "onwards" else None
+
     def resolver(each):
         return plugin(
             aaah_route_resolver=lambda handler_class: each if handler_class is chat else None
         )
 
     chat = tree()
-    with registry(collector(), resolver(never), resolver(later), resolver(first)):
+    every = map(resolver, (never, later, first, Last()))
+    with registry(collector(), *every):
         assert (await asked(chat, "where", route="later"))["data"][1] == ["later"]
+        assert (await asked(chat, "where", route="onwards"))["data"][0] == "Leaf"
+        assert (await asked(chat, "where", route="here"))["data"][0] == "Chat"
         assert (await asked(chat, "where", route="plain/a/b"))["data"][1] == ["first"]
         assert (await asked(chat, "where", route="branch/5/"))["data"][0] == "Branch"
         assert await status_of(chat, "where", route="nowhere") == 404

@@ -366,6 +366,20 @@ async def test_is_authenticated_strictly_answers_403_once_the_user_is_gone():
 
 
 @pytest.mark.usefixtures("core")
+async def test_a_child_of_a_ready_one_is_asked_by_its_own_method():
+    class Patient(IsAuthenticated):
+        async def has_permission(self, scope, handler, action, **kwargs):
+            await asyncio.sleep(0)
+            return action == "hello" and await super().has_permission(scope, handler, action)
+
+    assert await status_of(members(Patient), ALICE) == 200
+    assert await status_of(members(Patient), NOBODY) == 403
+    assert await status_of(members(Patient & IsAuthenticated), ALICE) == 200
+    assert await status_of(members(~IsAuthenticated), ALICE) == 403
+    assert await status_of(members(~IsAuthenticated), NOBODY) == 200
+
+
+@pytest.mark.usefixtures("core")
 async def test_allow_any_allows_anyone_and_its_opposite_no_call():
     assert await status_of(members(AllowAny), None) == 200
     assert await status_of(members(~AllowAny), ALICE) == 403

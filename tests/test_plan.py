@@ -140,8 +140,9 @@ async def test_an_answer_of_none_leaves_nothing_behind():
     assert one.contexts == other.contexts == ()
     assert one.exception_handlers.keys() == other.exception_handlers.keys()
     assert [answer.hook for answer in one.answers] == [answer.hook for answer in other.answers]
-    # The step of an action without middleware is the innermost one itself.
-    assert one.steps["hello"].__qualname__ == other.steps["hello"].__qualname__
+    # Without middleware and checks, nothing stands before the action.
+    assert one.ways["hello"].run is one.actions["hello"].run
+    assert other.ways["hello"].run is other.actions["hello"].run
 
 
 def test_the_plan_remembers_who_answered_what():

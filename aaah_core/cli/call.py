@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
+from aaah_core.answers import ask
 from aaah_core.cli.client import NO_REPLY, exchange
 from aaah_core.cli.project import NO_SETTINGS, load_consumer, set_up
 from aaah_core.cli.table import table
@@ -17,7 +18,6 @@ from aaah_core.errors import ConfigurationError
 from aaah_core.interfaces import Codec
 from aaah_core.messages import MISSING
 from aaah_core.plain import to_plain
-from aaah_core.plan import ask
 from aaah_core.registry import current
 
 __all__ = ["DESCRIPTION", "HELP", "add_arguments", "run"]

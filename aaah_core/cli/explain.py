@@ -8,11 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from aaah_core.answers import Answer
 from aaah_core.cli.project import load_consumer
 from aaah_core.cli.table import table
 from aaah_core.cli.way import checks_of, middleware_of, steps_of
 from aaah_core.errors import ConfigurationError
-from aaah_core.plan import Answer, ConsumerPlan, Plan, consumer_plan
+from aaah_core.plan import ConsumerPlan, Plan, consumer_plan
 from aaah_core.registry import Plugin
 from aaah_core.verification import HOOKS, arguments
 

@@ -12,7 +12,7 @@ from aaah_core.hookspecs import hookimpl
 from aaah_core.interfaces import Codec, Scope
 from aaah_core.limits import Limits, check_bounds, too_large
 from aaah_core.plain import MAX_DEPTH, to_plain
-from aaah_core.scan import LONG, is_flat, marked, may_be_deep, require_bounds
+from aaah_core.scan import LONG, MARKS, is_flat, marked, may_be_deep, require_bounds
 
 # In an object without others inside, msgspec itself holds integers to 64 bits, at no cost.
 _Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -58,7 +58,7 @@ class JSONCodec(Codec):
             raw = _write(payload)
         except Exception:  # noqa: BLE001  # whatever it is, `to_plain` says it better
             return _write(to_plain(payload)).decode()
-        text = marked(raw)
+        text = raw.translate(MARKS).decode("latin-1")
         odd = LONG in text or ("P" in text and _DURATION.search(text))
         deep = len(raw) > _DEEP and text.count("[") > MAX_DEPTH and may_be_deep(raw, MAX_DEPTH)
         return (_write(to_plain(payload)) if odd or deep else raw).decode()

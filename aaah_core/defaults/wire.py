@@ -22,7 +22,8 @@ def parse(payload: Any) -> Call:
         raise MalformedRequest("A request is an object.")
     action, route = payload.pop("action", None), payload.pop("route", "")
     data, request_id = payload.pop("data", MISSING), payload.pop("request_id", None)
-    if type(action) is str and type(route) is str and (request_id is None or _is_id(request_id)):
+    is_id = type(request_id) is int or request_id is None or _is_id(request_id)
+    if type(action) is str and type(route) is str and is_id:
         return Call(action, route, data, payload, MISSING if request_id is None else request_id)
     raise _fault(Call(action, route, data, payload, MISSING if request_id is None else request_id))
 
@@ -45,7 +46,7 @@ def _fault(call: Call) -> MalformedRequest:
 
 def shape(call: Call | None, message: Reply | Event) -> dict[str, Any]:
     """Return the payload of a reply, or of an event."""
-    if isinstance(message, Event):
+    if not isinstance(message, Reply):
         event = {"event": message.name, "data": message.data, "status": message.status}
         return event if message.seq is None else {**event, "seq": message.seq}
     call = call or Call(None, None)

@@ -16,10 +16,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from aaah_core import conf, discovery
+from aaah_core.answers import ask
 from aaah_core.errors import ConfigurationError
 from aaah_core.handlers import AsyncAPIActionHandler
 from aaah_core.interfaces import Codec
-from aaah_core.plan import ask, consumer_plan
+from aaah_core.plan import consumer_plan
 from aaah_core.registry import CORE, Registry, build, use
 from aaah_core.testing.codecs import assert_codec_conforms
 

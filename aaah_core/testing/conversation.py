@@ -7,10 +7,10 @@ from collections import deque
 from typing import Any
 
 from aaah_core import conf
+from aaah_core.answers import ask
 from aaah_core.interfaces import Codec
 from aaah_core.limits import Limits
 from aaah_core.messages import MISSING
-from aaah_core.plan import ask
 from aaah_core.registry import current
 
 __all__ = ["Conversation", "Refused", "codec_named", "default_codec"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, get_type_hints
 
-from aaah_async_action.conversion import as_key, as_sent, converter
+from aaah_async_action.conversion import as_key, as_sent, converter, unchanged
 from aaah_async_action.schema import has_duration, params_schema, returns_schema, type_schema
 from aaah_core import MISSING, Call, ConfigurationError, ValidationError
 
@@ -39,6 +39,9 @@ class Parameter:
     #: Returns the converted value: the route's, else the client's, else the default. It raises a
     #: `ValidationError` where there is none, or one of the wrong type.
     value: Callable[[Mapping[str, Any], Call], Any]
+    #: Types of the route's values, and of the client's, that it takes as they are.
+    ready_of_route: frozenset[Any] = frozenset()
+    ready_of_client: frozenset[Any] = frozenset()
 
 
 @dataclass(slots=True, frozen=True)
@@ -127,12 +130,15 @@ def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
     name, default = parameter.name, parameter.default
     from_route: Callable[[Any], Any] = as_sent
     from_payload: Callable[[Any], Any] = as_sent
+    ready: list[frozenset[Any]] = []
     if name == "pk" and parameter.annotation is _EMPTY:
         from_route = as_key
     elif annotation is not Any:
         from_route = converter(name, annotation, strict=False)
         # Strictly, msgspec reads a duration from ISO 8601 only, and ours travel as seconds.
-        from_payload = converter(name, annotation, strict=not has_duration(type_schema(annotation)))
+        strict = not has_duration(type_schema(annotation))
+        from_payload = converter(name, annotation, strict=strict)
+        ready = [unchanged(annotation, False), unchanged(annotation, strict)]
     sent = _nothing if name in _RESERVED else _FROM_THE_CALL.get(name)
 
     def value(route: Mapping[str, Any], call: Call) -> Any:
@@ -146,7 +152,8 @@ def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
         raise ValidationError("This parameter is required.", code="required", field=[name])
 
     takes_capture = name not in _RESERVED and name not in _FROM_THE_CALL
-    return Parameter(name, default is _EMPTY, takes_capture, from_route, value)
+    ready = ready if takes_capture else []
+    return Parameter(name, default is _EMPTY, takes_capture, from_route, value, *ready)
 
 
 def _nothing(call: Call) -> Any:

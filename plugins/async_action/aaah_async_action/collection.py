@@ -13,6 +13,7 @@ from aaah_async_action.binding import Binding, compile_binding
 from aaah_async_action.broadcast import broadcasting, broadcasting_sync
 from aaah_async_action.decorators import Alias, Marked, marked
 from aaah_core import (
+    MISSING,
     Action,
     AsyncAPIConsumer,
     Call,
@@ -146,17 +147,33 @@ def _require_fillable(handler_class: type[Any], binding: Binding, where: str) ->
 
 
 def _runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:
-    """Return what fills in the arguments; of an async action it returns the coroutine."""
-    values = [each.value for each in binding.positional]
+    """Return what fills in the arguments; of an async action it returns the coroutine.
+
+    A value of a type that its parameter takes as it is costs no call.
+    """
+    fillers = [
+        (each.name, each.ready_of_route, each.ready_of_client, each.value)
+        for each in binding.positional
+    ]
 
     def run(handler: Any, call: Call) -> Any:
-        if binding.is_plain and not handler.args:
-            route = handler.kwargs
-            return function(handler, *[value(route, call) for value in values])
+        if handler.args:
+            return run_with_all(handler, call)
+        route, params = handler.kwargs, call.params
+        arguments = []
+        for name, ready_of_route, ready_of_client, value in fillers:
+            if name in route:
+                given, ready = route[name], ready_of_route
+            else:
+                given, ready = params.get(name, MISSING), ready_of_client
+            arguments.append(given if type(given) in ready else value(route, call))
+        return function(handler, *arguments)
+
+    def run_with_all(handler: Any, call: Call) -> Any:
         args, kwargs = binding.arguments(handler, call)
         return function(handler, *args, **kwargs)
 
-    return run
+    return run if binding.is_plain else run_with_all
 
 
 def _in_transactions(

@@ -11,7 +11,7 @@ import msgspec
 
 from aaah_core import ValidationError
 
-__all__ = ["as_key", "as_sent", "converter"]
+__all__ = ["as_key", "as_sent", "converter", "unchanged"]
 
 # " - at `$.items[0].price`", and " - at `key` in `$.items`" for the key of a dict.
 _PLACE = re.compile(r"(.*) - at (?:`key` in )?`\$([^`]*)`", re.DOTALL)
@@ -34,7 +34,7 @@ def converter(name: str, annotation: Any, *, strict: bool) -> Callable[[Any], An
     """
     # A struct, because msgspec compiles it once, and puts the name before the path of an error.
     holder: Any = msgspec.defstruct("Parameter", [("value", annotation)], rename={"value": name})
-    ready = _unchanged(annotation, strict)
+    ready = unchanged(annotation, strict)
 
     def convert(value: Any) -> Any:
         if type(value) in ready:
@@ -49,7 +49,7 @@ def converter(name: str, annotation: Any, *, strict: bool) -> Callable[[Any], An
     return convert
 
 
-def _unchanged(annotation: Any, strict: bool) -> frozenset[Any]:
+def unchanged(annotation: Any, strict: bool) -> frozenset[Any]:
     """Return the types whose values are what they are to be; in a union text may be a number."""
     union = strict and get_origin(annotation) in (Union, UnionType)
     members = get_args(annotation) if union else (annotation,)

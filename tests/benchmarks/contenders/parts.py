@@ -41,7 +41,7 @@ class _Message:
         self.payload = asyncio.run(dispatch.respond(self.plan, self.consumer, self.call))
         self.handler = self.call.handler
         self.place = self.plan.child(type(self.handler))
-        self.reply = asyncio.run(self.place.steps["echo"](self.call))
+        self.reply = asyncio.run(self.place.ways["echo"].steps(self.call))
 
 
 _message = cache(_Message)
@@ -60,17 +60,17 @@ def parse() -> Callable[[], Any]:
     return lambda: message.plan.parse(dict(payload))
 
 
-def find() -> Callable[[], Awaitable[Any]]:
+def find() -> Callable[[], Any]:
     """Return what resolves the route and makes the handler."""
-    from aaah_core import dispatch
+    from aaah_core.lookup import find
 
     message = _message()
 
-    async def find() -> None:
+    def found() -> None:
         message.call.handler = message.consumer
-        await dispatch.find(message.plan, message.call, message.call.route)
+        find(message.plan, message.call, message.call.route)
 
-    return find
+    return found
 
 
 def checks() -> Callable[[], Awaitable[Any]]:
@@ -98,7 +98,7 @@ def action() -> Callable[[], Awaitable[Any]]:
 def onion() -> Callable[[], Awaitable[Any]]:
     """Return what runs middleware, checks and action, and makes the reply."""
     message = _message()
-    steps = message.place.steps["echo"]
+    steps = message.place.ways["echo"].steps
 
     async def onion() -> None:
         message.call.handler = message.handler

@@ -1,0 +1,79 @@
+"""From a call's route to the handler that it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aaah_core.errors import NotFound, TooLarge
+from aaah_core.interfaces import Match, RouteResolver
+from aaah_core.messages import Call
+
+if TYPE_CHECKING:
+    from aaah_core.plan import Plan
+
+__all__ = ["find"]
+
+
+def find(plan: Plan, call: Call, route: str) -> Plan | Coroutine[Any, Any, Plan]:
+    """Return the plan of the handler that a route leads to, and give the call an instance.
+
+    It is to be awaited only where a resolver has to wait.
+
+    Raises:
+        NotFound: The route matches nothing.
+        TooLarge: It is too long.
+    """
+    if len(route) > plan.limits.route_length:
+        raise TooLarge("The route is too long.", field=["route"])
+    if "?" in route:
+        route = route.partition("?")[0]
+    while route:
+        for resolve in plan.resolve:
+            if (match := resolve(route, call)) is not None:
+                break
+        else:
+            raise _nowhere()
+        if not isinstance(match, Match):
+            others = plan.resolve[plan.resolve.index(resolve) + 1 :]
+            return _find_later(plan, call, route, others, match)
+        if match.handler_class is plan.handler_class:
+            break
+        plan = _enter(plan, call, match)
+        route = match.rest
+    return plan
+
+
+async def _find_later(
+    plan: Plan, call: Call, route: str, others: Sequence[RouteResolver], answer: Any
+) -> Plan:
+    """Go on where a resolver has to wait: with the others, if it knows nothing."""
+    match = await answer
+    for resolve in others:
+        if match is None:
+            found = resolve(route, call)
+            match = found if found is None or isinstance(found, Match) else await found
+    if match is None:
+        raise _nowhere()
+    if match.handler_class is plan.handler_class:
+        return plan
+    place = find(_enter(plan, call, match), call, match.rest)
+    return await place if isinstance(place, Coroutine) else place
+
+
+def _nowhere() -> NotFound:
+    return NotFound("The route leads nowhere.", field=["route"])
+
+
+def _enter(plan: Plan, call: Call, match: Match) -> Plan:
+    """Give the call an instance of the handler that matched, and return that one's plan."""
+    plan = plan.children.get(match.handler_class) or plan.child(match.handler_class)
+    parent, handler = call.handler, plan.handler_class()
+    handler._plan = plan
+    handler.call = call
+    handler._parent = parent
+    handler._args = match.args
+    above = parent.kwargs
+    handler._kwargs = {**above, **match.kwargs} if above else match.kwargs
+    call.handler = handler
+    return plan
