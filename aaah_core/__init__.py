@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aaah_core.close_codes import CloseCode
     from aaah_core.conf import plugin_settings
     from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.credentials import Credential
     from aaah_core.description import describe
     from aaah_core.errors import (
         AAAHError,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from aaah_core.replies import to_reply
     from aaah_core.routing import Table
     from aaah_core.security import protect
+    from aaah_core.signals import recheck
     from aaah_core.workers import Workers, run_sync
 
 __all__ = [
@@ -99,6 +101,7 @@ __all__ = [
     "Composition",
     "ConfigurationError",
     "ConnectionContext",
+    "Credential",
     "DeadlineExceeded",
     "DecodeError",
     "DefaultPermissions",
@@ -148,6 +151,7 @@ __all__ = [
     "plugin_settings",
     "protect",
     "publish",
+    "recheck",
     "run_sync",
     "to_plain",
     "to_reply",
@@ -159,6 +163,7 @@ _NAMES = {
     "close_codes": ("CloseCode",),
     "conf": ("plugin_settings",),
     "consumers": ("AsyncAPIConsumer",),
+    "credentials": ("Credential",),
     "description": ("describe",),
     "errors": (
         "AAAHError",
@@ -238,6 +243,7 @@ _NAMES = {
     "replies": ("to_reply",),
     "routing": ("Table",),
     "security": ("protect",),
+    "signals": ("recheck",),
     "workers": ("Workers", "run_sync"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import LazyObject
 
+from aaah_core.credentials import Credential, ended
 from aaah_core.groups import group_name
 
 __all__ = ["Finding", "Person", "adopt", "look", "name_of", "unwrapped"]
@@ -41,6 +42,7 @@ class Person:
 
     user: Any
     session: Any
+    credential: Credential | None = None
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ def name_of(user: Any) -> str | None:
 
 
 def look(people: Sequence[Person]) -> list[Finding]:
-    """Return what the database says of people, in their order.
+    """Return what the database, and their credentials, say of people, in their order.
 
     It takes a query for the users of each model and database, three for their groups and
     permissions, and one for their sessions, however many they are.
@@ -81,7 +83,8 @@ def look(people: Sequence[Person]) -> list[Finding]:
     users = [unwrapped(person.user) for person in people]
     tables: dict[Table, set[Any]] = defaultdict(set)
     for user in users:
-        tables[_table(user)].add(user.pk)
+        if name_of(user) is not None:
+            tables[_table(user)].add(user.pk)
     rows = {table: _rows(*table, keys) for table, keys in tables.items()}
     rights = {table: _rights(*table, keys) for table, keys in tables.items()}
     sessions = [
@@ -89,12 +92,17 @@ def look(people: Sequence[Person]) -> list[Finding]:
         for person, user in zip(people, users, strict=True)
     ]
     alive = _alive([session for session in sessions if session is not None])
+    refused = ended(person.credential for person in people)
     findings = []
-    for user, session in zip(users, sessions, strict=True):
+    for person, user, session in zip(people, users, sessions, strict=True):
+        why = refused.get(person.credential) if person.credential is not None else None
+        if name_of(user) is None:
+            findings.append(Finding(user, why, changed=False, rights=0))
+            continue
         table = _table(user)
         fresh = rows[table].get(user.pk)
         changed = fresh is not None and bool(_differences(user, fresh))
-        why = _why_ended(user, fresh, session, changed=changed)
+        why = why or _why_ended(user, fresh, session, changed=changed)
         if why is None and session is not None and _key(session) not in alive:
             why = "the session ended"
         findings.append(Finding(fresh, why, changed, rights[table].get(user.pk, 0)))
@@ -196,6 +204,8 @@ def adopt(user: Any, fresh: Any) -> None:
     The object stays: handlers and applications hold it.
     """
     user = unwrapped(user)
+    if user is fresh:
+        return  # nobody's row
     for field in _differences(user, fresh):
         user.__dict__[field.attname] = fresh.__dict__[field.attname]
         user._state.fields_cache.pop(field.name, None)
@@ -210,7 +220,12 @@ def adopt(user: Any, fresh: Any) -> None:
 
 def _is_of(session: Any, user: Any) -> bool:
     """Return whether a session is one of Django's, and has this user logged in."""
-    if not session or not hasattr(session, "session_key") or not session.session_key:
+    if (
+        name_of(user) is None
+        or not session
+        or not hasattr(session, "session_key")
+        or not session.session_key
+    ):
         return False
     return bool(session.get(SESSION_KEY) == user._meta.pk.value_to_string(user))
 

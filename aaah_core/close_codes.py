@@ -15,7 +15,8 @@ class CloseCode(IntEnum):
 
     #: The client keeps sending what nobody can read. Do not retry.
     RUBBISH = 4400
-    #: Who is connected has logged out, or may not be here any more. Log in before a retry.
+    #: Who is connected has logged out, has not logged in, or may not be here any more. Log in
+    #: before a retry.
     SESSION_ENDED = 4401
     #: A check refused the connection, or its new user, or it has no codec that the client knows.
     #: Do not retry.

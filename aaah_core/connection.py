@@ -20,6 +20,7 @@ from aaah_core import census, identity, leaving, people, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
+from aaah_core.credentials import expired
 from aaah_core.hub import Hub
 from aaah_core.logs import log_error, repeated
 from aaah_core.membership import Membership, hub_of
@@ -215,7 +216,7 @@ class Connection:
 
     async def _watch(self) -> None:
         """Let whoever keeps an eye on users do so on its own, and on no other any more."""
-        if self.person is not None and self.person != people.name_of(self.user):
+        if self.person is not None and self.person != people.name_for(self):
             await people.forget(self)
         people.watch(self)
 
@@ -310,6 +311,8 @@ class Connection:
             self.transport.end(CloseCode.OVERLOADED)
         if self.consumer._scope.get("user") is not self.user and self.transport.open:
             self.context.run(identity.begin, self)  # Channels' own `login` and `logout` set it
+        if self.transport.ended is None and (why := expired(self.consumer._scope)) is not None:
+            people.end(self, why)
         worked = self._calls.look(now)
         idle = self.plan.limits.idle
         if idle is not None:

@@ -12,11 +12,12 @@ from channels.layers import BaseChannelLayer
 
 from aaah_core import conf, identity
 from aaah_core.connection import Connection
+from aaah_core.credentials import CREDENTIAL, Credential
 from aaah_core.errors import ConfigurationError
 from aaah_core.handlers import NO_VALUES, AsyncAPIActionHandler
 from aaah_core.interfaces import ACTION_MARK
 from aaah_core.membership import at_home, own_groups
-from aaah_core.messages import current_call
+from aaah_core.messages import MISSING, Missing, current_call
 from aaah_core.plan import ConsumerPlan, consumer_plan
 
 if TYPE_CHECKING:
@@ -179,12 +180,18 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         """Accept the connection, with the subprotocol of its codec unless another is given."""
         subprotocol = subprotocol or self._connection.subprotocol
         # In its groups before the client knows of it, or it would miss what is sent at once.
-        for group in own_groups(self):
-            await self._connection.membership.join(group)
+        await self.join_own_groups()
         await super().accept(subprotocol, headers)
         await self._connection.enter_contexts()
 
-    async def set_user(self, user: Any) -> None:
+    async def join_own_groups(self) -> None:
+        """Join the groups that every connection of this class joins; `accept` does."""
+        for group in own_groups(self):
+            await self._connection.membership.join(group)
+
+    async def set_user(
+        self, user: Any, *, credential: Credential | None | Missing = MISSING
+    ) -> None:
         """Let the connection be another user's, or the same one's with other rights.
 
         What was refused at connect is asked again, and who is refused now is closed (4403). So is
@@ -194,11 +201,14 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
 
         Args:
             user: What `scope["user"]` is from now on.
+            credential: What the user showed; what was shown before still holds if left out.
         """
-        await at_home(self._connection, self._become(user))
+        await at_home(self._connection, self._become(user, credential))
 
-    async def _become(self, user: Any) -> None:
+    async def _become(self, user: Any, credential: Credential | None | Missing) -> None:
         self.scope["user"] = user
+        if credential is not MISSING:
+            self.scope[CREDENTIAL] = credential
         identity.begin(self._connection)
         await identity.settled([self._connection])
 

@@ -16,6 +16,7 @@ from channels.layers import get_channel_layer
 from aaah_core import conf, identity
 from aaah_core.accounts import Finding, Person, adopt, look, name_of
 from aaah_core.close_codes import CloseCode
+from aaah_core.credentials import CREDENTIAL, Credential
 from aaah_core.groups import group_name
 from aaah_core.hub import hub
 from aaah_core.layers import within
@@ -25,7 +26,7 @@ from aaah_core.workers import run_sync
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
 
-__all__ = ["announce", "forget", "name_of", "session_name", "watch"]
+__all__ = ["announce", "end", "forget", "name_for", "name_of", "session_name", "watch"]
 
 logger = logging.getLogger("aaah.identity")
 
@@ -128,7 +129,7 @@ class People:
             for name in names:
                 for connection in list(self._connections.get(name, ())):
                     if _session_of(connection) == session:
-                        _end(connection, "the user logged out")
+                        end(connection, "the user logged out")
 
     # Looking.
 
@@ -165,7 +166,7 @@ class People:
 
     async def _look_at(self, due: set[str], suspects: set[str]) -> None:
         seen = [
-            (name, connection, Person(connection.user, connection.consumer.scope.get("session")))
+            (name, connection, _person(connection))
             for name in due
             for connection in self._connections.get(name, ())
         ]
@@ -174,10 +175,10 @@ class People:
         findings = await run_sync(look, [person for _, _, person in seen])
         changed: dict[Connection, bool] = {}
         for (name, connection, person), finding in zip(seen, findings, strict=True):
-            if connection.user is not person.user:
-                continue  # another's by now
+            if _is_another(connection, person):
+                continue  # another's by now, or let in by something else
             if finding.ended is not None:
-                _end(connection, finding.ended)
+                end(connection, finding.ended)
                 continue
             if self._has_changed(name, finding, suspects):
                 changed[connection] = True
@@ -207,7 +208,22 @@ async def _settle(changed: dict[Connection, bool]) -> None:
         await identity.settled(connection for connection, _ in some)
 
 
-def _end(connection: Connection, why: str) -> None:
+def _person(connection: Connection) -> Person:
+    session = connection.consumer.scope.get("session")
+    return Person(connection.user, session, _credential(connection))
+
+
+def _is_another(connection: Connection, person: Person) -> bool:
+    return connection.user is not person.user or _credential(connection) is not person.credential
+
+
+def _credential(connection: Connection) -> Credential | None:
+    credential: Credential | None = connection.consumer.scope.get(CREDENTIAL)
+    return credential
+
+
+def end(connection: Connection, why: str) -> None:
+    """Close a connection whose user may not be here any more."""
     logger.info("%s ends a connection: %s", type(connection.consumer).__qualname__, why)
     connection.transport.expel(CloseCode.SESSION_ENDED)
 
@@ -231,9 +247,18 @@ def people_of(loop: asyncio.AbstractEventLoop) -> People | None:
     return _people.get(loop)
 
 
-def watch(connection: Connection) -> None:
-    """Look at the user of a connection from now on, if it is one from a database."""
+def name_for(connection: Connection) -> str | None:
+    """Return what the user of a connection is called; None for who is not looked at."""
     name = name_of(connection.user)
+    credential = _credential(connection)
+    if name is None and credential is not None:
+        return f"credential.{id(credential)}"  # nobody else's: no other process speaks of it
+    return name
+
+
+def watch(connection: Connection) -> None:
+    """Look at the user of a connection from now on: one from a database, or with a credential."""
+    name = name_for(connection)
     if name is None or name == connection.person or not connection.hears:
         return
     people = _people.get(connection.loop)

@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from django.contrib.auth import get_user_model, user_logged_out
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 
-__all__ = ["connect"]
+__all__ = ["connect", "recheck"]
 
 logger = logging.getLogger("aaah.identity")
 
@@ -23,6 +22,9 @@ PATIENCE = 2.0
 
 def connect() -> None:
     """Listen to the signals of the project's user model, if it has one."""
+    # Which loads the URLs of Django: who only imports `recheck` does without.
+    from django.contrib.auth import get_user_model, user_logged_out
+
     user_logged_out.connect(_logged_out)
     try:
         user_model: Any = get_user_model()
@@ -38,6 +40,18 @@ def connect() -> None:
     if permissions is not None:
         m2m_changed.connect(_group_changed, sender=permissions.through)
         post_delete.connect(_group_deleted, sender=groups.field.remote_field.model)
+
+
+def recheck(user: Any) -> None:
+    """Look at once, in every process, at whether a user's connections may go on.
+
+    It is for what no signal of Django's tells, such as a token that was revoked. Within a
+    transaction it waits for the commit. Call it from sync code.
+
+    Args:
+        user: A user from a database; anybody else has no connections that others know of.
+    """
+    _tell([user], getattr(user, "_state", None) and user._state.db)
 
 
 def _many_to_many(model: Any, name: str) -> Any:
