@@ -187,7 +187,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     async def join_own_groups(self) -> None:
         """Join the groups that every connection of this class joins; `accept` does."""
         for group in own_groups(self):
-            await self._connection.membership.join(group)
+            await self._connection.membership.join(group, own=True)
 
     async def set_user(
         self, user: Any, *, credential: Credential | None | Missing = MISSING

@@ -107,15 +107,19 @@ class Membership:
             connection.loop.call_soon_threadsafe(self._listen, context=connection.context)
         return self.known_name
 
-    async def join(self, group: str) -> None:
+    async def join(self, group: str, *, own: bool = False) -> None:
         """Join a group, for the call that runs if one does; a connection that ends joins none.
+
+        Args:
+            group: The group.
+            own: Whether it is the connection's own affair, and no call's.
 
         Raises:
             ConfigurationError: There is no channel layer.
             TypeError: No group can have that name.
             PermissionDenied: The connection has become another user's, who may not run the call.
         """
-        connection, call = self.connection, self._call()
+        connection, call = self.connection, None if own else self._call()
         if connection.hears:
             require_group_name(self._hub.layer, group)
             self.groups[group] = call

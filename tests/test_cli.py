@@ -43,7 +43,9 @@ from aaah_demo.server import serve
 
 HERE = __name__
 CORE = {"json", "permissions", "routes", "wire"}
-INSTALLED = CORE | {"async_action", "drf", "msgpack", "prometheus", "rest_framework_channels"}
+INSTALLED = CORE | {
+    *("async_action", "drf", "msgpack", "prometheus", "rest_framework_channels", "simplejwt")
+}
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ def test_what_hooks_into_the_core_is_found_through_entry_points():
     assert found["async_action"] == ("aaah-async-action", "aaah_async_action.plugin")
     assert found["drf"] == ("aaah-drf", "aaah_drf.plugin")
     assert found["msgpack"] == ("aaah-msgpack", "aaah_msgpack.plugin")
+    assert found["simplejwt"] == ("aaah-simplejwt", "aaah_simplejwt.plugin")
 
 
 def test_each_feature_is_imported_from_a_package_of_its_own():
@@ -772,6 +773,7 @@ def test_importing_the_core_is_light():
         "aaah_drf",
         "aaah_crud",
         "aaah_msgpack",
+        "aaah_simplejwt",
         "pytest",
     }
     heavy = ("aaah_core.defaults", "aaah_core.testing", "aaah_core.cli", "django.contrib")
