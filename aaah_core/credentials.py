@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CREDENTIAL", "Credential", "ended", "expired"]
 
-logger = logging.getLogger("aaah")
+logger = logging.getLogger("aaah.connection")
 
 #: Where a scope has the `Credential` of its user.
 CREDENTIAL = "aaah.credential"
