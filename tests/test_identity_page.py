@@ -14,7 +14,7 @@ from django.urls import path
 
 from aaah_core import AsyncAPIConsumer, conf
 from aaah_core.security import Protected
-from aaah_core.testing import connect
+from aaah_core.testing import Refused, connect
 
 PAGE = (Path(__file__).parents[1] / "docs" / "identity.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -52,6 +52,22 @@ async def test_who_leaves_in_place_is_told_what_the_page_says(monkeypatch):
         assert (await client.call("leave"))["status"] == 204
         assert await client.receive() == json.loads(message.removeprefix("←"))
         assert (await client.call("join", "rooms/tea/"))["status"] == 403
+
+
+async def test_a_ticket_that_is_taken_back_or_expires_ends_the_connection(monkeypatch, settings):
+    settings.AAAH = {"IDENTITY_INTERVAL": 0.05}
+    tickets = run("tickets", monkeypatch)
+    for ticket, back in ((tickets.Ticket(1, 2**40), {1}), (tickets.Ticket(2, 0), set())):
+
+        async def application(scope, receive, send, ticket=ticket):
+            scope = {**scope, "aaah.credential": ticket}
+            await AsyncAPIConsumer.as_asgi()(scope, receive, send)
+
+        async with connect(application, user=SimpleNamespace(pk=1)) as client:
+            tickets.BACK |= back
+            with pytest.raises(Refused) as refused:
+                await client.receive()
+        assert refused.value.code == 4401
 
 
 @pytest.mark.django_db(transaction=True)

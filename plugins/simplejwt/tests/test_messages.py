@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
@@ -131,10 +132,31 @@ async def test_until_a_token_came_nothing_else_runs_or_is_learned(
         assert status(await client.call("hello", route="nowhere/")) == (404, "not_found")
 
 
-async def test_who_logged_in_at_the_handshake_needs_no_message(emma: User, token: Make) -> None:
-    async with open_to(Hurried, headers={"Authorization": f"Bearer {token(emma)}"}) as client:
+class Clock:
+    """The time of day, which credentials end by; a test may let it pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.passed = 0.0
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + self.passed)
+
+    async def let_pass(self, seconds: float) -> None:
+        """Let time pass, and each connection be looked at."""
+        self.passed += seconds
+        await asyncio.sleep(0.3)  # a watchdog looks every 0.25
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+async def test_who_logged_in_at_the_handshake_needs_no_message(
+    emma: User, token: Make, clock: Clock
+) -> None:
+    async with open_to(headers={"Authorization": f"Bearer {token(emma)}"}) as client:
         assert (await client.call("who"))["data"]["user"] == "emma"
-        await asyncio.sleep(0.5)  # longer than the deadline and a look
+        await clock.let_pass(11)
         assert (await client.call("who"))["data"]["user"] == "emma"
 
 
@@ -149,10 +171,10 @@ async def test_without_a_token_in_time_the_socket_is_closed_whatever_else_it_sen
     assert "Hurried ends a connection: no token came in time" in caplog.text
 
 
-async def test_who_brought_a_token_in_time_stays(emma: User, token: Make) -> None:
-    async with open_to(Hurried) as client:
+async def test_who_brought_a_token_in_time_stays(emma: User, token: Make, clock: Clock) -> None:
+    async with open_to() as client:
         await log_in(client, token(emma))
-        await asyncio.sleep(0.5)  # longer than the deadline and a look
+        await clock.let_pass(11)
         assert (await client.call("who"))["data"]["user"] == "emma"
 
 
@@ -168,41 +190,46 @@ async def test_what_is_no_token_is_a_401_and_the_next_try_is_another(
 
 
 async def test_a_socket_ends_with_its_token(
-    emma: User, token: Make, caplog: pytest.LogCaptureFixture
+    emma: User, token: Make, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "aaah")
     async with open_to() as client:
-        await log_in(client, token(emma, seconds=1))
+        await log_in(client, token(emma))
+        await clock.let_pass(61)
         assert await code_of_end(client) == 4401
     assert "Chat ends a connection: the token expired" in caplog.text
 
 
 async def test_the_next_token_lets_it_go_on_beyond_the_end_of_the_last(
-    emma: User, token: Make
+    emma: User, token: Make, clock: Clock
 ) -> None:
-    async with open_to(headers={"Authorization": f"Bearer {token(emma, seconds=1)}"}) as client:
-        reply = await log_in(client, token(emma, seconds=60))
-        assert reply["data"]["expires_in"] > 50
-        await asyncio.sleep(1.3)
+    async with open_to(headers={"Authorization": f"Bearer {token(emma)}"}) as client:
+        reply = await log_in(client, token(emma, seconds=600))
+        assert 590 <= reply["data"]["expires_in"] <= 600
+        await clock.let_pass(61)
         assert (await client.call("who"))["data"]["user"] == "emma"
 
 
-async def test_a_next_token_that_is_not_valid_leaves_what_held(emma: User, token: Make) -> None:
+async def test_a_next_token_that_is_not_valid_leaves_what_held(
+    emma: User, token: Make, clock: Clock
+) -> None:
     async with open_to() as client:
-        await log_in(client, token(emma, seconds=1))
+        await log_in(client, token(emma))
         expired = token(emma, seconds=-1)
         assert status(await log_in(client, expired)) == (401, "token_not_valid")
         assert (await client.call("who"))["data"]["user"] == "emma"
+        await clock.let_pass(61)
         assert await code_of_end(client) == 4401
 
 
 async def test_another_users_token_is_refused_and_changes_nothing(
-    emma: User, bert: User, token: Make
+    emma: User, bert: User, token: Make, clock: Clock
 ) -> None:
     async with open_to() as client:
-        await log_in(client, token(emma, seconds=1))
+        await log_in(client, token(emma))
         assert status(await log_in(client, token(bert))) == (403, "another_user")
         assert (await client.call("who"))["data"]["user"] == "emma"
+        await clock.let_pass(61)
         assert await code_of_end(client) == 4401
 
 
