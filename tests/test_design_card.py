@@ -774,6 +774,8 @@ def test_importing_the_core_is_light():
         "aaah_crud",
         "aaah_msgpack",
         "aaah_simplejwt",
+        "aaah_cbor",
+        "cbor2",
         "pytest",
     }
     heavy = ("aaah_core.defaults", "aaah_core.testing", "aaah_core.cli", "django.contrib")
