@@ -44,7 +44,7 @@ from aaah_demo.server import serve
 HERE = __name__
 CORE = {"json", "permissions", "routes", "wire"}
 INSTALLED = CORE | {
-    *("async_action", "cbor", "drf", "jsonrpc", "msgpack", "prometheus", "rest_framework_channels", "simplejwt")
+    *("async_action", "cbor", "drf", "jsonrpc", "msgpack", "opentelemetry", "prometheus", "rest_framework_channels", "simplejwt")
 }
 
 
@@ -52,7 +52,7 @@ INSTALLED = CORE | {
 def uncounted(settings):
     """Use the plugins that put nothing around each action."""
     settings.AAAH = {
-        "DISABLED_PLUGINS": ["jsonrpc", "prometheus"]
+        "DISABLED_PLUGINS": ["jsonrpc", "opentelemetry", "prometheus"]
     }  # a trace builds a registry of its own
     with registry("async_action", "drf", "msgpack", "rest_framework_channels"):
         yield

@@ -775,6 +775,7 @@ def test_importing_the_core_is_light():
         "aaah_msgpack",
         "aaah_simplejwt",
         "aaah_cbor",
+        "aaah_opentelemetry",
         "aaah_jsonrpc",
         "cbor2",
         "pytest",

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0: the specification's examples, codes, ids, batches, events, and a client from PyPI."""
+"""JSON-RPC 2.0: the specification's own examples, codes, ids, batches, events, and a client."""
 
 from __future__ import annotations
 
