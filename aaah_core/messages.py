@@ -98,7 +98,7 @@ class Reply(msgspec.Struct, eq=False):
     errors: list[dict[str, Any]] = []
     #: True for a part of a stream that another reply ends.
     more: bool = False
-    #: What the action raised, for middleware; never shaped.
+    #: What was raised, for middleware, and for shapers whose codes depend on it; never sent.
     exception: BaseException | None = None
 
 

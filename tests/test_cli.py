@@ -330,6 +330,7 @@ def explained(consumer):
     return [tuple(row.values())[:6] for row in json.loads(out)]
 
 
+@pytest.mark.usefixtures("uncounted")
 def test_explain_names_who_answers_each_hook_of_a_consumer():
     rows = explained(f"{HERE}:Desk")
     own = [row[1:] for row in rows if row[0] == f"{HERE}.Desk"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from io import BytesIO
 
 import cbor2
 import msgpack
@@ -31,7 +32,10 @@ class CBORCodec(Codec):
 
     def decode(self, frame, limits):
         try:
-            payload = cbor2.loads(frame)
+            stream = BytesIO(frame)
+            payload = cbor2.load(stream)
+            if stream.read():
+                raise ValueError("more than one item")
         except Exception as error:
             raise DecodeError from error
         check_bounds(payload, limits)
@@ -129,6 +133,16 @@ class First(Plain):
         return {"a": 1} if payload == {"a": 2} else payload
 
 
+class Hasty(Plain):
+    def decode(self, frame, limits):
+        try:
+            payload, _ = json.JSONDecoder().raw_decode(frame)
+        except (ValueError, RecursionError, TypeError) as error:
+            raise DecodeError from error
+        check_bounds(payload, limits)
+        return payload
+
+
 BROKEN = {
     "no codec": ("json", ["It is no Codec", "inherits aaah_core.Codec"]),
     "a name": (Named(), ["`name` is 'Not a token'", "use small letters"]),
@@ -142,6 +156,7 @@ BROKEN = {
     ),
     "another error": (Leaking(), ["raised JSONDecodeError", "DecodeError, and nothing else"]),
     "too strict": (Mean(), ["raised DecodeError", "read what `encode` wrote"]),
+    "what follows": (Hasty(), ["passed over", "refuse what comes after a payload"]),
     "tuples": (Tupled(), ["came back as ()"]),
 }
 

@@ -94,6 +94,7 @@ def assert_codec_conforms(
         faults += _faults_of_bounds(codec)
         faults += _faults_of_foreign(codec, dumps)
         faults += _faults_of_duplicates(codec, duplicates)
+        faults += _faults_of_more(codec)
         faults += _faults_of_rubbish(codec, frames)
     if faults:
         lines = "\n".join(f"- {fault}" for fault in dict.fromkeys(faults))
@@ -196,6 +197,20 @@ def _faults_of_duplicates(codec: Codec, frame: str | bytes | None) -> list[str]:
     if read != {"a": 2}:
         return [f"A key that comes twice gave {_short(read)}: the last of them wins, {{'a': 2}}."]
     return []
+
+
+def _faults_of_more(codec: Codec) -> list[str]:
+    """Look at a frame of two payloads: the second must not vanish."""
+    frame: Any = codec.encode([1])
+    try:
+        read = codec.decode(frame + codec.encode([2]), Limits())
+    except Exception:  # noqa: BLE001 - what it raises is looked at with the rubbish
+        return []
+    if read != [1]:
+        return []
+    return [
+        "What follows a payload in its frame is passed over: refuse what comes after a payload."
+    ]
 
 
 def _faults_of_rubbish(codec: Codec, frames: list[str | bytes]) -> Iterator[str]:
