@@ -44,7 +44,17 @@ from aaah_demo.server import serve
 HERE = __name__
 CORE = {"json", "permissions", "routes", "wire"}
 INSTALLED = CORE | {
-    *("async_action", "cbor", "drf", "jsonrpc", "msgpack", "opentelemetry", "prometheus", "rest_framework_channels", "simplejwt")
+    *(
+        "async_action",
+        "cbor",
+        "drf",
+        "jsonrpc",
+        "msgpack",
+        "opentelemetry",
+        "prometheus",
+        "rest_framework_channels",
+        "simplejwt",
+    )
 }
 
 
