@@ -183,9 +183,13 @@ class Hub:
             name, channel = self._to_leave[0]
             await within(self.layer.group_discard(name, channel))
             self._to_leave.popleft()
-        groups = iter(list(self._groups.values()))
-        while some := list(islice(groups, AT_ONCE)):
-            await asyncio.gather(*map(self._join_again, some))
+        groups = list(self._groups.values())
+        while groups:
+            remaining = iter(groups)
+            while some := list(islice(remaining, AT_ONCE)):
+                await asyncio.gather(*map(self._join_again, some))
+            # Those that came meanwhile were left to us.
+            groups = [group for group in self._groups.values() if not group.joined]
 
     async def _join_again(self, group: Group) -> None:
         with self._held(group):

@@ -279,3 +279,30 @@ async def test_a_frozen_layer_does_not_hold_up_those_who_leave(layer):
         assert socket.task.done()
     layer.become("up")
     await until(lambda: not layer.groups)
+
+
+async def test_a_group_that_is_new_while_others_are_joined_again_is_joined_too(
+    layer, monkeypatch, settings
+):
+    settings.AAAH = {"LAYER_CANARY": 0.02}
+    application, amid, go_on = Room.as_asgi(), asyncio.Event(), asyncio.Event()
+    async with connect(application) as old, connect(application) as new:
+        layer.become("dead")
+        await lost(layer)
+        layer.become("up")
+        group_add = layer.group_add
+
+        async def slowly(group, channel):
+            await group_add(group, channel)
+            if not go_on.is_set():
+                amid.set()
+                await go_on.wait()
+
+        monkeypatch.setattr(layer, "group_add", slowly)
+        await amid.wait()
+        assert (await new.call("join", group="club"))["status"] == 204
+        go_on.set()
+        await until(lambda: not hub.hub(layer).lost)
+        await apublish("club", "news", 1)
+        assert (await next_event(new, "news"))["data"] == 1
+        assert await old.receive() == RESYNC
