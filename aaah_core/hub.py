@@ -200,10 +200,16 @@ class Hub:
         """Ask the layer anew for what it brings: it may have forgotten that it was asked."""
         await self._care.listen_again()
         for group in list(self._groups.values()):
-            if group.task is not None:
-                task, group.task = group.task, None
-                await stop(task)
-                self._listen(group)
+            if self._groups.get(group.name) is group:  # nobody closed it meanwhile
+                await self._listen_again(group)
+
+    async def _listen_again(self, group: Group) -> None:
+        with self._held(group):
+            async with group.opening:
+                if group.task is not None:
+                    task, group.task = group.task, None
+                    await stop(task)
+                    self._listen(group)
 
     def resync(self) -> None:
         """Tell every member that it may have missed something."""
