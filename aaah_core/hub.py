@@ -183,9 +183,13 @@ class Hub:
             name, channel = self._to_leave[0]
             await within(self.layer.group_discard(name, channel))
             self._to_leave.popleft()
-        groups = iter(list(self._groups.values()))
-        while some := list(islice(groups, AT_ONCE)):
-            await asyncio.gather(*map(self._join_again, some))
+        groups = list(self._groups.values())
+        while groups:
+            remaining = iter(groups)
+            while some := list(islice(remaining, AT_ONCE)):
+                await asyncio.gather(*map(self._join_again, some))
+            # Those that came meanwhile were left to us.
+            groups = [group for group in self._groups.values() if not group.joined]
 
     async def _join_again(self, group: Group) -> None:
         with self._held(group):
@@ -196,10 +200,16 @@ class Hub:
         """Ask the layer anew for what it brings: it may have forgotten that it was asked."""
         await self._care.listen_again()
         for group in list(self._groups.values()):
-            if group.task is not None:
-                task, group.task = group.task, None
-                await stop(task)
-                self._listen(group)
+            if self._groups.get(group.name) is group:  # nobody closed it meanwhile
+                await self._listen_again(group)
+
+    async def _listen_again(self, group: Group) -> None:
+        with self._held(group):
+            async with group.opening:
+                if group.task is not None:
+                    task, group.task = group.task, None
+                    await stop(task)
+                    self._listen(group)
 
     def resync(self) -> None:
         """Tell every member that it may have missed something."""

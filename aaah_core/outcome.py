@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FAILURES", "settle"]
 
 #: What somebody's code may raise without ending the connection: whatever it is, it is a reply.
-FAILURES = (Exception, CancelledError, SystemExit)
+FAILURES = (Exception, BaseExceptionGroup, CancelledError, SystemExit)
 
 
 async def settle(plan: Plan, call: Call, error: BaseException) -> Reply:

@@ -29,11 +29,12 @@ class WrappedTransport(Transport):
 
     def push(self, frame: str | bytes) -> None:
         """Send what a codec encoded, as the parent does, in a task."""
+        if not (self.open and self.free):
+            super().push(frame)  # which lets it wait
+            return
         key = "text" if isinstance(frame, str) else "bytes"
-        ready = self.open and self.free
-        self._push_later({"type": "websocket.send", key: frame})
-        if ready:
-            self._drain()
+        self._outbox_to_fill().put({"type": "websocket.send", key: frame})
+        self._drain()
 
     def _drain(self, begun: Awaitable[Any] | None = None) -> None:
         self._context.run(super()._drain, begun)

@@ -1408,12 +1408,13 @@ async def test_a_connection_tells_the_watchdog_whether_calls_ran():
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("sync", [False, True])
-async def test_an_action_that_exits_is_a_bug_and_ends_nothing(concurrency, sync):
+@pytest.mark.parametrize("error", [SystemExit(3), BaseExceptionGroup("", [SystemExit(3)])])
+async def test_an_action_that_exits_is_a_bug_and_ends_nothing(concurrency, sync, error):
     def leave(self):
-        raise SystemExit(3)
+        raise error
 
     async def aleave(self):
-        raise SystemExit(3)
+        raise error
 
     act = action(leave if sync else aleave, name="leave")
     chat = consumer(hello, leave=act, concurrency=concurrency)

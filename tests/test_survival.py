@@ -279,3 +279,54 @@ async def test_a_frozen_layer_does_not_hold_up_those_who_leave(layer):
         assert socket.task.done()
     layer.become("up")
     await until(lambda: not layer.groups)
+
+
+async def test_a_group_that_is_new_while_others_are_joined_again_is_joined_too(
+    layer, monkeypatch, settings
+):
+    settings.AAAH = {"LAYER_CANARY": 0.02}
+    application, amid, go_on = Room.as_asgi(), asyncio.Event(), asyncio.Event()
+    async with connect(application) as old, connect(application) as new:
+        layer.become("dead")
+        await lost(layer)
+        layer.become("up")
+        group_add = layer.group_add
+
+        async def slowly(group, channel):
+            await group_add(group, channel)
+            if not go_on.is_set():
+                amid.set()
+                await go_on.wait()
+
+        monkeypatch.setattr(layer, "group_add", slowly)
+        await amid.wait()
+        assert (await new.call("join", group="club"))["status"] == 204
+        go_on.set()
+        await until(lambda: not hub.hub(layer).lost)
+        await apublish("club", "news", 1)
+        assert (await next_event(new, "news"))["data"] == 1
+        assert await old.receive() == RESYNC
+
+
+async def test_groups_left_or_joined_while_the_layer_is_asked_anew_are_listened_to_never_or_once(
+    layer, monkeypatch, settings
+):
+    settings.AAAH = {"LAYER_CANARY": 60}
+    async with connect(Room.as_asgi()) as client, connect(Room.as_asgi()) as other:
+        for group in ("club", "pub"):
+            await client.call("join", group=group)
+        stop, meanwhile = hub.stop, []
+
+        async def leave_and_join(task):
+            if not meanwhile:
+                meanwhile.append(asyncio.create_task(other.call("join", group="room")))
+                for group in ("club", "pub"):
+                    await client.call("leave", group=group)
+            await stop(task)
+
+        monkeypatch.setattr(hub, "stop", leave_and_join)
+        hub.hub(layer)._groups["room"].joined = False  # as where the layer did not take it
+        await hub.hub(layer).listen_again()
+        await meanwhile[0]
+        listening = [each for each in asyncio.all_tasks() if each.get_coro().__name__ == "listen"]
+        assert len(listening) == 3  # to the one group that is left, and to each one's own channel

@@ -131,3 +131,21 @@ async def test_a_timeout_in_a_middleware_is_that_of_its_connection_and_ends_no_g
         assert city == "/lyon/"
         assert one is not other
         assert direct.task not in (one, other)
+
+
+@pytest.mark.parametrize("wrap", [lambda send: send, closing_over])
+async def test_one_event_larger_than_all_that_may_wait_goes_to_a_client_that_reads(wrap):
+    class Narrow(Room):
+        limits = {"outbox_bytes": 100}
+
+    application = Narrow.as_asgi()
+
+    async def wrapping(scope, receive, send):
+        await application(scope, receive, wrap(send))
+
+    async with Socket(wrapping) as socket:
+        await socket.get(0)
+        for number in (1, 2):
+            await apublish("room", "news", "x" * 200)
+            message = await socket.get(number)
+            assert message["type"] == "websocket.send"
