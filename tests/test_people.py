@@ -13,7 +13,9 @@ from asgiref.sync import sync_to_async
 from channels.auth import AuthMiddlewareStack, login, logout
 from channels.layers import InMemoryChannelLayer, channel_layers
 from django.conf import settings as django_settings
+from django.contrib.auth import logout as log_out_of
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connections
@@ -843,3 +845,12 @@ async def test_what_an_action_has_not_saved_yet_survives_a_look(user, often, mon
         await client.call("save")
     await user.arefresh_from_db()
     assert user.email == "new@example.com"
+
+
+async def test_who_is_no_row_can_log_out(rf):
+    request = rf.get("/")
+    request.session = SessionStore()
+    request.session["mine"] = 1
+    request.user = SimpleNamespace(pk=1, is_authenticated=True)
+    await sync_to_async(log_out_of)(request)
+    assert "mine" not in request.session
