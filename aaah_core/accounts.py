@@ -5,8 +5,9 @@ All of this is plain code for a worker thread.
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -20,10 +21,13 @@ from django.utils.functional import LazyObject
 from aaah_core.credentials import Credential, ended
 from aaah_core.groups import group_name
 
-__all__ = ["Finding", "Person", "adopt", "look", "name_of", "unwrapped"]
+__all__ = ["Finding", "Person", "Row", "adopt", "look", "name_of", "row_of", "unwrapped"]
 
 #: A user model, and the alias of the database that a user came from.
 Table: TypeAlias = tuple[type[Model], str | None]
+
+#: The values of a user's row, by their attributes.
+Row: TypeAlias = Mapping[str, Any]
 
 #: What Django's backends remember of a user's permissions.
 _CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")
@@ -42,6 +46,9 @@ class Person:
 
     user: Any
     session: Any
+    #: The user's row as it was last known, whatever an action has made of the object since; empty
+    #: for who is in no database.
+    row: Row
     credential: Credential | None = None
 
 
@@ -53,7 +60,7 @@ class Finding:
     fresh: Any
     #: Why the connection may not go on; None where it may.
     ended: str | None
-    #: Whether the row differs from what the scope has.
+    #: Whether the row differs from what was known of it.
     changed: bool
     #: What stands for the user's groups and permissions.
     rights: int
@@ -74,6 +81,16 @@ def name_of(user: Any) -> str | None:
     return group_name("user", user._meta.concrete_model._meta.label_lower, user.pk)  # type: ignore[union-attr]  # a model with rows has one
 
 
+def row_of(user: Any) -> Row:
+    """Return a user's row, as far as it was loaded; nothing of who is in no database."""
+    if name_of(user) is None:
+        return {}
+    user = unwrapped(user)
+    values = vars(user)
+    names = (field.attname for field in user._meta.concrete_fields)
+    return {name: values[name] for name in names if name in values}
+
+
 def look(people: Sequence[Person]) -> list[Finding]:
     """Return what the database, and their credentials, say of people, in their order.
 
@@ -82,8 +99,8 @@ def look(people: Sequence[Person]) -> list[Finding]:
     """
     users = [unwrapped(person.user) for person in people]
     tables: dict[Table, set[Any]] = defaultdict(set)
-    for user in users:
-        if name_of(user) is not None:
+    for person, user in zip(people, users, strict=True):
+        if person.row:
             tables[_table(user)].add(user.pk)
     rows = {table: _rows(*table, keys) for table, keys in tables.items()}
     rights = {table: _rights(*table, keys) for table, keys in tables.items()}
@@ -96,13 +113,13 @@ def look(people: Sequence[Person]) -> list[Finding]:
     findings = []
     for person, user, session in zip(people, users, sessions, strict=True):
         why = refused.get(person.credential) if person.credential is not None else None
-        if name_of(user) is None:
+        if not person.row:
             findings.append(Finding(user, why, changed=False, rights=0))
             continue
         table = _table(user)
         fresh = rows[table].get(user.pk)
-        changed = fresh is not None and bool(_differences(user, fresh))
-        why = why or _why_ended(user, fresh, session, changed=changed)
+        changed = fresh is not None and bool(_differences(person.row, fresh))
+        why = why or _why_ended(user, person.row, fresh, session, changed=changed)
         if why is None and session is not None and _key(session) not in alive:
             why = "the session ended"
         findings.append(Finding(fresh, why, changed, rights[table].get(user.pk, 0)))
@@ -113,15 +130,20 @@ def _table(user: Any) -> Table:
     return user._meta.concrete_model, user._state.db
 
 
-def _why_ended(user: Any, fresh: Any, session: Any, *, changed: bool) -> str | None:
+def _why_ended(user: Any, row: Row, fresh: Any, session: Any, *, changed: bool) -> str | None:
     if fresh is None:
         return "the user is deleted"
-    if getattr(user, "is_active", True) and not getattr(fresh, "is_active", True):
-        return "the user is not active any more"
-    # The hash is made of the row, so it was not changed alone; and it takes a while to make.
-    if not changed or not hasattr(fresh, "get_session_auth_hash"):
+    # What is known to be active, and what the hash is made of, are in the row: without a change
+    # of it they are the same. And a hash takes a while to make.
+    if not changed:
         return None
-    known = user.get_session_auth_hash() if session is None else session.get(HASH_SESSION_KEY)
+    before = copy.copy(user)
+    vars(before).update(row)
+    if getattr(before, "is_active", True) and not getattr(fresh, "is_active", True):
+        return "the user is not active any more"
+    if not hasattr(fresh, "get_session_auth_hash"):
+        return None
+    known = before.get_session_auth_hash() if session is None else session.get(HASH_SESSION_KEY)
     return None if known and _is_hash_of(fresh, known) else "the password was changed"
 
 
@@ -187,26 +209,26 @@ def _links(model: Any, name: str, alias: str | None, keys: set[Any]) -> Iterator
         yield from links.filter(**{f"{own}__in": batch}).values_list(f"{own}_id", f"{other}_id")
 
 
-def _differences(user: Any, fresh: Any) -> list[Any]:
+def _differences(row: Row, fresh: Any) -> list[Any]:
     return [
         field
-        for field in user._meta.concrete_fields
-        if field.attname in user.__dict__
+        for field in fresh._meta.concrete_fields
+        if field.attname in row
         and field.attname in fresh.__dict__
         and field.name not in _NO_MATTER
-        and user.__dict__[field.attname] != fresh.__dict__[field.attname]
+        and row[field.attname] != fresh.__dict__[field.attname]
     ]
 
 
-def adopt(user: Any, fresh: Any) -> None:
-    """Let a user be as its row is, and forget what was remembered of its permissions.
+def adopt(person: Person, fresh: Any) -> None:
+    """Let a user have what changed in its row, and forget what was remembered of its permissions.
 
-    The object stays: handlers and applications hold it.
+    The object stays: handlers and applications hold it, and may be about to save it.
     """
-    user = unwrapped(user)
-    if user is fresh:
-        return  # nobody's row
-    for field in _differences(user, fresh):
+    if not person.row:
+        return
+    user = unwrapped(person.user)
+    for field in _differences(person.row, fresh):
         user.__dict__[field.attname] = fresh.__dict__[field.attname]
         user._state.fields_cache.pop(field.name, None)
     for name in _CACHES:

@@ -276,8 +276,8 @@ class Connection:
                     code = CloseCode.OVERLOADED
                 else:
                     permitted = await self._permitted()
-        except Exception:
-            logger.exception("%s ends a connection: what it asked raised", self._name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a no
+            self._log(error, "Error %s: %s ends a connection: what it asked raised", self._name)
         if not permitted:
             self.transport.expel(code)
 

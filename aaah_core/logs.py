@@ -16,6 +16,7 @@ from aaah_core.messages import Call, current_call
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.interfaces import Scope
 
 __all__ = ["log_error", "printable", "repeated"]
 
@@ -51,6 +52,7 @@ def log_error(
     *args: Any,
     call: Call | None = None,
     consumer: AsyncAPIConsumer | None = None,
+    scope: Scope | None = None,
 ) -> str:
     """Write down what went wrong, with a traceback that is safe to keep.
 
@@ -66,6 +68,7 @@ def log_error(
         args: The others. What a client may have chosen is given as ``%.100r``.
         call: The call that failed, if it is not the one that runs here.
         consumer: The consumer whose connection failed, if that is not the call's.
+        scope: The scope of the handshake, where no consumer has it yet.
 
     Returns:
         The id under which the log has it: a new one, or that of the last time it was written.
@@ -82,7 +85,8 @@ def log_error(
         record = logger.makeRecord(
             logger.name, logging.ERROR, path, line, told, values, info, function
         )
-        secrets = sorted({*_secrets(call, consumer)}, key=len, reverse=True)
+        scope = scope or getattr(consumer, "_scope", None)
+        secrets = sorted({*_secrets(call, scope)}, key=len, reverse=True)
         # What formatters write in the place of `exc_info`.
         record.exc_text = "\n".join(_lines(error, secrets, set()))
         logger.handle(record)
@@ -155,17 +159,16 @@ def _without(text: str, secrets: list[str]) -> str:
 # What a client sent.
 
 
-def _secrets(call: Call | None, consumer: AsyncAPIConsumer | None) -> Iterator[str]:
-    for secret in _sent(call, consumer):
+def _secrets(call: Call | None, scope: Scope | None) -> Iterator[str]:
+    for secret in _sent(call, scope or {}):
         if len(secret) >= _SHORTEST:
             yield secret
             yield repr(secret)[1:-1]
 
 
-def _sent(call: Call | None, consumer: AsyncAPIConsumer | None) -> Iterator[str]:
+def _sent(call: Call | None, scope: Scope) -> Iterator[str]:
     if call is not None:
         yield from _texts([call.data, call.params, call.route, call.request_id])
-    scope = getattr(consumer, "_scope", None) or {}
     yield from _parts(_text(scope.get("query_string", b"")))
     for name, value in scope.get("headers", ()):
         if name not in _HARMLESS:

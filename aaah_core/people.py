@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from channels.layers import get_channel_layer
 
 from aaah_core import conf, identity
-from aaah_core.accounts import Finding, Person, adopt, look, name_of
+from aaah_core.accounts import Finding, Person, Row, adopt, look, name_of, row_of
 from aaah_core.close_codes import CloseCode
 from aaah_core.credentials import CREDENTIAL, Credential
 from aaah_core.groups import group_name
@@ -53,7 +53,8 @@ class People:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connections: dict[str, dict[Connection, None]] = {}
+        #: Each connection with the user that it had when it was last looked at, and the user's row.
+        self._connections: dict[str, dict[Connection, tuple[Any, Row]]] = {}
         #: What stood for their rights when they were last looked at.
         self._rights: dict[str, int] = {}
         self._due: set[str] = set()
@@ -84,7 +85,9 @@ class People:
 
     def add(self, name: str, connection: Connection) -> None:
         """Look at a connection from now on."""
-        self._connections.setdefault(name, {})[connection] = None
+        connections = self._connections.setdefault(name, {})
+        if connection not in connections or connections[connection][0] is not connection.user:
+            connections[connection] = connection.user, row_of(connection.user)
 
     def discard(self, name: str, connection: Connection) -> bool:
         """Look at it no more, and return whether anybody is left."""
@@ -166,9 +169,9 @@ class People:
 
     async def _look_at(self, due: set[str], suspects: set[str]) -> None:
         seen = [
-            (name, connection, _person(connection))
+            (name, connection, _person(connection, *known))
             for name in due
-            for connection in self._connections.get(name, ())
+            for connection, known in self._connections.get(name, {}).items()
         ]
         if not seen:
             return
@@ -185,7 +188,9 @@ class People:
             elif name not in self._rights and connection.joined is not None:
                 # What its rights were before, nobody knows: its memberships may be too many.
                 changed[connection] = False
-            adopt(person.user, finding.fresh)
+            adopt(person, finding.fresh)
+            if person.row and connection in self._connections.get(name, ()):
+                self._connections[name][connection] = person.user, vars(finding.fresh)
         found = zip((name for name, _, _ in seen), findings, strict=True)
         self._rights |= {name: each.rights for name, each in found if name in self._connections}
         await _settle(changed)
@@ -208,9 +213,9 @@ async def _settle(changed: dict[Connection, bool]) -> None:
         await identity.settled(connection for connection, _ in some)
 
 
-def _person(connection: Connection) -> Person:
-    session = connection.consumer.scope.get("session")
-    return Person(connection.user, session, _credential(connection))
+def _person(connection: Connection, known: Any, row: Row) -> Person:
+    user, session = connection.user, connection.consumer.scope.get("session")
+    return Person(user, session, row if user is known else row_of(user), _credential(connection))
 
 
 def _is_another(connection: Connection, person: Person) -> bool:
@@ -259,7 +264,7 @@ def name_for(connection: Connection) -> str | None:
 def watch(connection: Connection) -> None:
     """Look at the user of a connection from now on: one from a database, or with a credential."""
     name = name_for(connection)
-    if name is None or name == connection.person or not connection.hears:
+    if name is None or not connection.hears:
         return
     people = _people.get(connection.loop)
     if people is None:

@@ -51,7 +51,13 @@ def recheck(user: Any) -> None:
     Args:
         user: A user from a database; anybody else has no connections that others know of.
     """
-    _tell([user], getattr(user, "_state", None) and user._state.db)
+    _tell([user], _database_of(user))
+
+
+def _database_of(user: Any) -> str | None:
+    # Who is logged in may be no row: a user made of a token, for instance.
+    state = getattr(user, "_state", None)
+    return None if state is None else state.db
 
 
 def _many_to_many(model: Any, name: str) -> Any:
@@ -66,7 +72,7 @@ def _logged_out(*, request: Any, user: Any, **kwargs: Any) -> None:
         return
     session = session_name(getattr(request, "session", None))
     # Without one (as Channels' own `logout` has it) the session ends after this.
-    _tell([user], user._state.db, session=session, later=session is None)
+    _tell([user], _database_of(user), session=session, later=session is None)
 
 
 def _saved(*, instance: Any, created: bool, using: str, **kwargs: Any) -> None:

@@ -7,11 +7,12 @@ import json
 import logging
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from aaah_async_action.decorators import async_action
-from aaah_core import log_error, logs
+from aaah_core import BasePermission, log_error, logs
 from aaah_core.logs import printable
 from aaah_core.testing import connect, registry
 from tests.conftest import Socket, action, consumer
@@ -101,6 +102,28 @@ async def test_what_the_handshake_carried_is_removed_too_and_the_host_is_not(cap
     )
     await failed(lambda data: ValueError(said), "5", **SCOPE)
     assert "ValueError: " + "[removed], " * 6 + "[removed] at example.org" in caplog.text
+
+
+class Quotes(BasePermission):
+    def can_connect(self, scope, handler, message=None):
+        if scope.get("user") is not None:
+            raise ValueError(f"Invalid token: {scope['query_string'].decode()}\nforged")
+        return True
+
+
+async def test_a_check_that_quotes_the_handshake_to_another_user_leaks_nothing(caplog):
+    @action
+    async def become(self):
+        await self.set_user(SimpleNamespace(pk=1, is_authenticated=True))
+
+    chat = consumer(become, permission_classes=(Quotes,))
+    async with Socket(chat.as_asgi(), **SCOPE) as socket:
+        await socket.get(0)
+        socket.put('{"action": "become"}')
+        await asyncio.wait([socket.task], timeout=5)
+    assert "Chat ends a connection" in caplog.text
+    assert "Invalid token: [removed]" in caplog.text
+    assert "queried" not in caplog.text
 
 
 @pytest.mark.parametrize("moment", ["connect", "disconnect"])

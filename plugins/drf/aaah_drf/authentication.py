@@ -15,7 +15,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from aaah_core import CloseCode, Credential, Scope, run_sync
+from aaah_core import CloseCode, Credential, Scope, log_error, run_sync
 
 __all__ = ["AuthenticationMiddleware"]
 
@@ -76,11 +76,12 @@ class AuthenticationMiddleware:
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await run_sync(_identified, scope, self._classes)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is written down
             if _refuses(error):
                 logger.info("A handshake is refused: %s", type(error).__qualname__)
                 return CloseCode.SESSION_ENDED
-            logger.exception("A handshake is refused: an authentication class failed")
+            told = "Error %s: a handshake is refused: an authentication class failed"
+            log_error(logger, error, told, scope=scope)
             return CloseCode.GOING_AWAY
 
 
@@ -131,9 +132,10 @@ class _Handshake(Credential):
     def _holds(self) -> bool:
         try:
             return bool(_request(self._scope, self._classes).user == self._user)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is written down
             if _refuses(error):
                 return False
             # One that fails is asked again, and keeps no other from being asked.
-            logger.exception("An authentication class failed about a connection")
+            told = "Error %s: an authentication class failed about a connection"
+            log_error(logger, error, told, scope=self._scope)
             return True

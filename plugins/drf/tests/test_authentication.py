@@ -128,12 +128,14 @@ async def test_what_a_class_says_of_a_key_is_in_no_log(caplog: pytest.LogCapture
 
 
 async def test_a_class_that_fails_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
-    KeyAuthentication.error = RuntimeError("a bug")
+    KeyAuthentication.error = RuntimeError("a bug with secret-key")
     with pytest.raises(Refused) as refused:
-        async with connect(app(KeyAuthentication)):
+        async with connect(app(KeyAuthentication), headers=key("secret-key")):
             pass
     assert refused.value.code == 4503
     assert "an authentication class failed" in caplog.text
+    assert "a bug with [removed]" in caplog.text
+    assert "secret-key" not in caplog.text
 
 
 async def test_a_password_is_asked_for_once_and_lets_in(emma: User) -> None:
@@ -211,15 +213,16 @@ async def test_a_class_that_fails_later_closes_nobody(
     emma: User, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.AAAH = {"IDENTITY_INTERVAL": 0.05}
-    KeyAuthentication.keys["k"] = emma
-    async with connect(app(KeyAuthentication), headers=key("k")) as client:
-        KeyAuthentication.error = RuntimeError("a bug")
+    KeyAuthentication.keys["secret-key"] = emma
+    async with connect(app(KeyAuthentication), headers=key("secret-key")) as client:
+        KeyAuthentication.error = RuntimeError("a bug with secret-key")
         asked = KeyAuthentication.asked
         while KeyAuthentication.asked < asked + 2:
             assert (await client.call("who"))["data"]["user"] == "emma"
         KeyAuthentication.error = AuthenticationFailed()
         assert await code_of_end(client) == 4401
-    assert "An authentication class failed about a connection" in caplog.text
+    assert "an authentication class failed about a connection" in caplog.text
+    assert "secret-key" not in caplog.text
 
 
 async def test_what_is_no_websocket_passes() -> None:

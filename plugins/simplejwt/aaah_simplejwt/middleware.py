@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 
-from aaah_core import CloseCode, Scope
+from aaah_core import CloseCode, Scope, log_error
 from aaah_simplejwt.handshake import take_token
 from aaah_simplejwt.tokens import TokenNotValid, authenticate
 
@@ -56,17 +56,18 @@ class JWTAuthMiddleware:
         await self.application(scope, receive, send)
 
 
-async def _admitted(scope: Scope) -> Scope | CloseCode:
+async def _admitted(handshake: Scope) -> Scope | CloseCode:
     try:
-        token, scope = take_token(scope)
+        token, scope = take_token(handshake)
         if token is None:
             return {"user": AnonymousUser(), **scope}
         async with asyncio.timeout(TIMEOUT):
             identity = await authenticate(token)
     except TokenNotValid:
         return CloseCode.SESSION_ENDED
-    except Exception:
-        logger.exception("A handshake with a token is refused: its user could not be found")
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is refused
+        told = "Error %s: a handshake with a token is refused: its user could not be found"
+        log_error(logger, error, told, scope=handshake)
         return CloseCode.GOING_AWAY
     found = {"user": identity.user, "auth": identity.token, "aaah.credential": identity.credential}
     return {**scope, **found}

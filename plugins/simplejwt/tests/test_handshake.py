@@ -287,7 +287,7 @@ async def test_a_database_that_fails_refuses_the_handshake_and_the_log_has_no_to
     written: pytest.LogCaptureFixture,
 ) -> None:
     async def broken(encoded: str) -> None:
-        raise OSError("no database")
+        raise OSError(f"no database for {encoded}")
 
     monkeypatch.setattr(middleware, "authenticate", broken)
     encoded = token(emma)
@@ -296,6 +296,7 @@ async def test_a_database_that_fails_refuses_the_handshake_and_the_log_has_no_to
             pass
     assert refused.value.code == 4503
     assert "its user could not be found" in written.text
+    assert encoded not in written.text
     assert encoded not in written.text
 
 
