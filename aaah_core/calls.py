@@ -15,9 +15,9 @@ from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
 from aaah_core.dispatch import respond
 from aaah_core.errors import Busy, RequestError, Throttled
-from aaah_core.inbox import Inbox, Message
+from aaah_core.inbox import Inbox, Message, size_of
 from aaah_core.logs import log_error
-from aaah_core.messages import Call
+from aaah_core.messages import Call, current_call
 from aaah_core.parting import part
 from aaah_core.rate import Bucket
 from aaah_core.running import Running, current_running, current_task
@@ -33,6 +33,9 @@ logger = logging.getLogger("aaah.calls")
 GRACE = 5.0
 
 _retiring = partial(Busy, "The connection is about to be closed: connect again.", code="going_away")
+#: Characters or bytes of a frame whose call is not kept until the next one comes.
+_LARGE = 4096
+
 #: What a connection has that runs its calls inline, as most do.
 _NO_TASKS: dict[asyncio.Task[None], Running] = {}
 
@@ -245,8 +248,21 @@ class Calls:
             if only is not None:
                 return
             # None of it is to live on while the connection waits for the next.
+            large = size_of(message) > _LARGE if text is None else len(text) > _LARGE
             del message, request
             text = frame = payload = ended = None
+            if large:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Keep nothing of the last call: 70 kB of short strings weigh 550 kB as a list."""
+        consumer = self._connection.consumer
+        current_call.set(
+            Call(None, None, scope=consumer._scope, consumer=consumer, handler=consumer)
+        )
+        ended, self._last = self._last, None
+        if ended is not None and ended.handler is not consumer:
+            part(ended)
 
     def _log(self, error: BaseException, message: str) -> None:
         consumer = self._connection.consumer

@@ -37,6 +37,12 @@ class Child(AsyncAPIActionHandler):
         return data
 
     @action
+    async def take(self):
+        self.seen.append(weakref.ref(self))
+        self.call.state["data"] = data = Data(text="long")
+        self.seen.append(weakref.ref(data))
+
+    @action
     async def keep_the_call(self):
         self.kept.append(self.call)
 
@@ -87,6 +93,17 @@ async def test_what_was_sent_is_gone_while_the_connection_waits(ws):
         await ask(ws, "tell")
         await asyncio.sleep(0)
         assert [each() for each in Child.seen] == [None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(("length", "gone"), [(5000, True), (50, False)])
+async def test_a_large_call_is_gone_while_the_connection_waits(ws, length, gone):
+    gc.disable()
+    try:
+        assert (await ws.call("take", route="child/5/", text="a" * length))["status"] < 300
+        await asyncio.sleep(0)
+        assert [each() is None for each in Child.seen] == [gone, gone]
     finally:
         gc.enable()
 

@@ -39,7 +39,7 @@ def configure(*apps: str, **settings: Any) -> None:
         DATABASES={"default": _database()},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         CHANNEL_LAYERS={"default": json.loads(os.environ.get(LAYER, _IN_MEMORY))},
-        # Those with a middleware around every call of every handler are no part of what is measured.
+        # Those with a middleware around every call are no part of what is measured.
         AAAH={"DISABLED_PLUGINS": ["jsonrpc", "opentelemetry", "prometheus"]},
         **settings,
     )
