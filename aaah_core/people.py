@@ -21,7 +21,7 @@ from aaah_core.groups import group_name
 from aaah_core.hub import hub
 from aaah_core.layers import within
 from aaah_core.listening import listen, stop
-from aaah_core.workers import run_sync
+from aaah_core.workers import run_apart
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -175,7 +175,7 @@ class People:
         ]
         if not seen:
             return
-        findings = await run_sync(look, [person for _, _, person in seen])
+        findings = await run_apart(look, [person for _, _, person in seen])
         changed: dict[Connection, bool] = {}
         for (name, connection, person), finding in zip(seen, findings, strict=True):
             if _is_another(connection, person):

@@ -29,7 +29,7 @@ from aaah_core.logs import log_error
 from aaah_core.pool import Pool
 from aaah_core.running import current_running
 
-__all__ = ["Workers", "close_old_async_connections", "run_sync", "workers"]
+__all__ = ["Workers", "close_old_async_connections", "run_apart", "run_sync", "workers"]
 
 logger = logging.getLogger("aaah.workers")
 
@@ -52,6 +52,17 @@ async def run_sync(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwarg
     if getattr(AsyncToSync.executors, "current", None) is not None:
         return await _on_the_callers_thread(function, args, kwargs)  # type: ignore[no-any-return]  # what `function` returns
     return await _in_worker(function, args, kwargs)  # type: ignore[no-any-return]  # the same
+
+
+async def run_apart(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run sync code as `run_sync` does, but in a thread of its own, however busy the workers are.
+
+    For what no client may keep from being done. The thread ends with it, and its database
+    connections are closed.
+    """
+    if getattr(AsyncToSync.executors, "current", None) is not None:
+        return await _on_the_callers_thread(function, args, kwargs)  # type: ignore[no-any-return]  # what `function` returns
+    return await _in_own_thread(function, args, kwargs)  # type: ignore[no-any-return]  # the same
 
 
 async def close_old_async_connections() -> None:
@@ -204,6 +215,22 @@ class _Executor(Executor):
         return job
 
 
+class _OwnThread(Executor):
+    """A thread for each job."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        job = _Job(partial(function, *args, **kwargs))
+        threading.Thread(target=_do, args=[job], name="aaah-apart", daemon=True).start()
+        return job
+
+
+def _do(job: _Job) -> None:
+    end = job()
+    close_worker_connections()
+    end()
+
+
 # These carry context variables, and what async_to_sync must find, from thread to thread.
 _on_the_callers_thread = SyncToAsync(_call)
 _in_worker = SyncToAsync(_call_in_worker, thread_sensitive=False, executor=_Executor())  # type: ignore[arg-type]  # any executor will do
+_in_own_thread = SyncToAsync(_call_in_worker, thread_sensitive=False, executor=_OwnThread())  # type: ignore[arg-type]  # the same

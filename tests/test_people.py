@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -31,10 +32,13 @@ from aaah_core import (
     IsAuthenticated,
     accounts,
     apublish,
+    workers,
 )
 from aaah_core import people as people_module
 from aaah_core.accounts import name_of
+from aaah_core.databases import close_worker_connections
 from aaah_core.people import GROUP, People, people_of
+from aaah_core.pool import Pool
 from aaah_core.testing import Refused, connect
 from tests.conftest import Socket, action, consumer
 
@@ -854,3 +858,19 @@ async def test_who_is_no_row_can_log_out(rf):
     request.user = SimpleNamespace(pk=1, is_authenticated=True)
     await sync_to_async(log_out_of)(request)
     assert "mine" not in request.session
+
+
+async def test_clients_that_take_every_worker_keep_nobody_from_being_looked_at(
+    anna, often, monkeypatch
+):
+    free = threading.Event()
+    monkeypatch.setattr(workers, "_made", Pool(1, 60.0, close_worker_connections))
+    async with anna.connect(served()) as client:
+        taken = asyncio.ensure_future(workers.run_sync(free.wait))
+        try:
+            await User.objects.filter(pk=anna.user.pk).aupdate(is_active=False)
+            assert await code_of_end(client) == 4401
+        finally:
+            free.set()
+            await taken
+            workers._made.shutdown()
