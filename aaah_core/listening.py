@@ -34,11 +34,13 @@ def pauses(pause: float) -> tuple[float, float]:
 
 async def listen(hub: Hub, channel: str, deliver: Callable[[Any], None]) -> None:
     """Deliver what arrives at a channel of the layer, for as long as the task lives."""
-    pause = SHORTEST
+    pause, loop = SHORTEST, asyncio.get_running_loop()
     while True:
         try:
             message = await hub.layer.receive(channel)
         except Exception as error:
+            if loop.is_closed():  # nobody awaits this any more: the collector ends it
+                return
             if current_task().cancelling():  # which the layer lost on the way
                 raise asyncio.CancelledError from error
             # redis-py 8 and its like raise this where nothing came for some seconds.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -76,6 +78,8 @@ def serving(
             stdout=out,
             stderr=subprocess.STDOUT,
             pass_fds=[listener.fileno()],
+            # Who runs in the background of a shell is born deaf to it, and so are its children.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - that one is safe
         )
         try:
             yield Server(listener.getsockname()[1], process, log)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from channels.layers import channel_layers
 
 from aaah_core import AsyncAPIConsumer, Unpublished, apublish, canary, care, hub
+from aaah_core.listening import listen
 from aaah_core.testing import connect
 from tests.conftest import Socket, action
 from tests.remote_layer import Remote
@@ -330,3 +332,18 @@ async def test_groups_left_or_joined_while_the_layer_is_asked_anew_are_listened_
         await meanwhile[0]
         listening = [each for each in asyncio.all_tasks() if each.get_coro().__name__ == "listen"]
         assert len(listening) == 3  # to the one group that is left, and to each one's own channel
+
+
+async def never():
+    await asyncio.Queue().get()
+
+
+def test_a_listener_whose_loop_was_closed_lets_the_collector_end_it():
+    hub = SimpleNamespace(layer=SimpleNamespace(receive=lambda channel: never()))
+    loop = asyncio.new_event_loop()
+    listener = listen(hub, "channel", None)
+    task = loop.create_task(listener)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    listener.close()  # raises where the listener goes on
+    assert not task.done()
