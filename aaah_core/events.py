@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +33,7 @@ __all__ = [
     "deliver",
     "handler_name",
     "hold",
+    "parent_names",
     "resync",
     "settled",
     "understood",
@@ -207,7 +208,7 @@ def _give(
         frame = _frame(members[0], event, frames)
         if frame is None:
             return
-    asked = [] if event is None else _asked(plan, message.get("handler"))
+    asked = [] if event is None else _asked(plan, message.get("handler"), message.get("parents"))
     delivery = Delivery(message, event, frame, asked, _size(message, frame), group)
     if frame is None or any(moments for _, moments in asked):
         for member in members:
@@ -313,10 +314,12 @@ def _failed(connection: Connection, message: dict[str, Any], error: BaseExceptio
     log_error(logger, error, told, kind, name, consumer=connection.consumer)
 
 
-def _asked(plan: Plan, handler: str | None) -> list[tuple[Plan, list[Moment]]]:
-    lineage = _lineage(plan, handler)
+def _asked(
+    plan: Plan, handler: str | None, parents: list[str] | None
+) -> list[tuple[Plan, list[Moment]]]:
     return [
         (each, _moments([*each.moments, *(each.default_moments if each is lineage[-1] else ())]))
+        for lineage in _lineages(plan, handler, parents)
         for each in lineage
     ]
 
@@ -340,15 +343,27 @@ async def _permitted(connection: Connection, event: Event, delivery: Delivery) -
     return True
 
 
-def _lineage(plan: Plan, handler: str | None) -> list[Plan]:
-    """Return the plans on the way to a handler, by its name; the consumer's where it has none."""
-    if handler is None or handler_name(plan.handler_class) == handler:
-        return [plan]
+def _lineages(plan: Plan, handler: str | None, parents: list[str] | None) -> list[list[Plan]]:
+    """Return the plans on the way to a handler, by its name; the consumer's where it has none.
+
+    A handler may stand below several parents, with permissions of their own: the way is that of the
+    call, or every one there is where this consumer has not that one.
+    """
+    ways = [[plan]] if handler is None else list(_ways(plan, handler))
+    exact = [way for way in ways if [_name(each) for each in way[1:-1]] == parents]
+    return exact or ways or [[plan]]
+
+
+def _ways(plan: Plan, handler: str) -> Iterator[list[Plan]]:
+    if _name(plan) == handler:
+        yield [plan]
     for child in plan.children.values():
-        below = _lineage(child, handler)
-        if handler_name(below[-1].handler_class) == handler:
-            return [plan, *below]
-    return [plan]
+        for way in _ways(child, handler):
+            yield [plan, *way]
+
+
+def _name(plan: Plan) -> str:
+    return handler_name(plan.handler_class)
 
 
 def _stand_in(plan: Plan, subscription: Call) -> AsyncActionHandler:
@@ -359,6 +374,15 @@ def _stand_in(plan: Plan, subscription: Call) -> AsyncActionHandler:
     handler.call = subscription
     handler.parent = subscription.handler
     return handler
+
+
+def parent_names(handler: AsyncActionHandler) -> list[str]:
+    """Return the handlers between the consumer and one of its handlers, as `handler_name` does."""
+    names: list[str] = []
+    while (parent := handler.parent) is not None and parent.parent is not None:
+        names.insert(0, handler_name(type(parent)))
+        handler = parent
+    return names
 
 
 def handler_name(handler_class: type[Any]) -> str:

@@ -117,6 +117,7 @@ def _source(call: Call) -> dict[str, Any]:
     return {
         "action": call.action,
         "handler": events.handler_name(type(call.handler)),
+        "parents": events.parent_names(call.handler),
         "request_id": None if call.request_id is MISSING else call.request_id,
     }
 

@@ -373,6 +373,44 @@ async def test_who_may_not_run_the_action_of_a_child_does_not_receive_what_it_br
     assert asked.count(("Child", "Chat", "tell")) == 3
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_of_a_handler_below_two_parents_the_checks_of_the_calls_own_way_are_asked(reverse):
+    class Ann(BasePermission):
+        def has_permission(self, scope, handler, action, **kwargs):
+            return scope["user"] == "ann"
+
+    class Child(AsyncAPIActionHandler):
+        @action
+        async def tell(self):
+            await apublish("room", "told", self.call.route, call=self.call)
+
+    class Open(AsyncAPIActionHandler):
+        routepatterns = (path("child/", Child.as_aaah()),)
+
+    class Closed(AsyncAPIActionHandler):
+        permission_classes = (Ann,)
+        routepatterns = (path("child/", Child.as_aaah()),)
+
+    routes = [path("open/", Open.as_aaah()), path("closed/", Closed.as_aaah())]
+    chat = consumer(hello, groups=["room"], routepatterns=routes[:: -1 if reverse else 1])
+    other = consumer(hello, groups=["room"], routepatterns=[path("", Closed.as_aaah())])
+    application = chat.as_asgi()
+    async with (
+        connect(application, user="ann") as ann,
+        connect(application, user="bob") as bob,
+        connect(other.as_asgi(), user="bob") as elsewhere,
+    ):
+        await bob.call("hello")
+        await elsewhere.call("hello")
+        assert (await ann.call("tell", route="closed/child/"))["status"] == 204
+        assert (await ann.call("tell", route="open/child/"))["status"] == 204
+        assert [(await ann.receive())["data"] for _ in range(2)] == ["closed/child/", "open/child/"]
+        assert (await bob.receive())["data"] == "open/child/"
+        await apublish("room", "open")
+        assert (await bob.receive())["event"] == "open"
+        assert (await elsewhere.receive())["event"] == "open"  # it has the closed way alone
+
+
 async def test_an_event_from_a_handler_that_a_consumer_does_not_have_asks_the_consumer():
     chat = consumer(hello, groups=["room"])
     call = Call("tell", handler=AsyncAPIActionHandler())
