@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -218,6 +219,8 @@ def staying(tmp_path):
         stderr=subprocess.PIPE,
         encoding="utf-8",
         env=environment(TMPDIR=str(tmp_path)),
+        # Who runs in the background of a shell is born deaf to it, and so are its children.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - that one is safe
     )
     printed = ""
     for line in process.stdout:
