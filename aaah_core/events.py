@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -13,27 +13,21 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec.msgpack import Encoder, decode
 
 from aaah_core.counters import count
+from aaah_core.event_checks import Asked, asked_about, permitted
 from aaah_core.logs import log_error
-from aaah_core.messages import Call, Event
-from aaah_core.moments import granted
+from aaah_core.messages import Event
 from aaah_core.outcome import FAILURES
 from aaah_core.running import current_task
-from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
-    from aaah_core.handlers import AsyncActionHandler
-    from aaah_core.moments import Moment, Moments
-    from aaah_core.plan import Plan
 
 __all__ = [
     "TYPE",
     "VERSION",
     "Queue",
     "deliver",
-    "handler_name",
     "hold",
-    "parent_names",
     "resync",
     "settled",
     "understood",
@@ -67,8 +61,7 @@ class Delivery:
     event: Event | None
     #: What goes out; None where a method is called.
     frame: str | bytes | None
-    #: The plans on the way to the handler whose action broadcast it, with what they ask.
-    asked: list[tuple[Plan, list[Moment]]]
+    asked: Asked
     #: Bytes, about, that it takes while it waits.
     size: int
     #: The group it came through; None where it came through a connection's own channel.
@@ -208,7 +201,7 @@ def _give(
         frame = _frame(members[0], event, frames)
         if frame is None:
             return
-    asked = [] if event is None else _asked(plan, message.get("handler"), message.get("parents"))
+    asked = [] if event is None else asked_about(plan, message)
     delivery = Delivery(message, event, frame, asked, _size(message, frame), group)
     if frame is None or any(moments for _, moments in asked):
         for member in members:
@@ -301,8 +294,10 @@ async def _is_for(connection: Connection, delivery: Delivery) -> bool:
         changes = connection.changes
         if connection.joined is not None and delivery.group in connection.joined.lost:
             return False
-        event = delivery.event
-        if event is not None and not await _permitted(connection, event, delivery):
+        event, action = delivery.event, delivery.message.get("action")
+        if event is not None and not await permitted(
+            connection.consumer, event, action, delivery.asked
+        ):
             return False
         if changes == connection.changes:  # or it is another user's by now
             return True
@@ -312,79 +307,3 @@ def _failed(connection: Connection, message: dict[str, Any], error: BaseExceptio
     name, kind = type(connection.consumer).__qualname__, message.get("type")
     told = "Error %s: an event of type %.100r failed in %s"
     log_error(logger, error, told, kind, name, consumer=connection.consumer)
-
-
-def _asked(
-    plan: Plan, handler: str | None, parents: list[str] | None
-) -> list[tuple[Plan, list[Moment]]]:
-    return [
-        (each, _moments([*each.moments, *(each.default_moments if each is lineage[-1] else ())]))
-        for lineage in _lineages(plan, handler, parents)
-        for each in lineage
-    ]
-
-
-def _moments(all_moments: list[Moments]) -> list[Moment]:
-    return [moment for moments in all_moments if (moment := moments["event"]) is not None]
-
-
-async def _permitted(connection: Connection, event: Event, delivery: Delivery) -> bool:
-    """Ask the checks of the handler whose action broadcast the event, and of its parents."""
-    consumer = connection.consumer
-    action = delivery.message.get("action") or event.name
-    subscription = Call(action, scope=consumer.scope, consumer=consumer, handler=consumer)
-    for plan, moments in delivery.asked:
-        subscription.handler = _stand_in(plan, subscription)
-        for moment in moments:
-            arguments = (subscription, event)
-            asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if not granted(await asked):
-                return False
-    return True
-
-
-def _lineages(plan: Plan, handler: str | None, parents: list[str] | None) -> list[list[Plan]]:
-    """Return the plans on the way to a handler, by its name; the consumer's where it has none.
-
-    A handler may stand below several parents, with permissions of their own: the way is that of the
-    call, or every one there is where this consumer has not that one.
-    """
-    ways = [[plan]] if handler is None else list(_ways(plan, handler))
-    exact = [way for way in ways if [_name(each) for each in way[1:-1]] == parents]
-    return exact or ways or [[plan]]
-
-
-def _ways(plan: Plan, handler: str) -> Iterator[list[Plan]]:
-    if _name(plan) == handler:
-        yield [plan]
-    for child in plan.children.values():
-        for way in _ways(child, handler):
-            yield [plan, *way]
-
-
-def _name(plan: Plan) -> str:
-    return handler_name(plan.handler_class)
-
-
-def _stand_in(plan: Plan, subscription: Call) -> AsyncActionHandler:
-    if plan.parent is None:
-        return subscription.consumer
-    handler = plan.handler_class()
-    handler._plan = plan
-    handler.call = subscription
-    handler.parent = subscription.handler
-    return handler
-
-
-def parent_names(handler: AsyncActionHandler) -> list[str]:
-    """Return the handlers between the consumer and one of its handlers, as `handler_name` does."""
-    names: list[str] = []
-    while (parent := handler.parent) is not None and parent.parent is not None:
-        names.insert(0, handler_name(type(parent)))
-        handler = parent
-    return names
-
-
-def handler_name(handler_class: type[Any]) -> str:
-    """Return what the handler of a broadcast is called in a layer's message."""
-    return f"{handler_class.__module__}.{handler_class.__qualname__}"

@@ -17,6 +17,7 @@ from msgspec.msgpack import encode
 from aaah_core import conf, events
 from aaah_core.counters import count
 from aaah_core.errors import ConfigurationError, Unpublished
+from aaah_core.event_checks import handler_name, parent_names
 from aaah_core.hub import is_lost, loop_of
 from aaah_core.layers import in_memory, is_quick, require_group_name, within
 from aaah_core.logs import log_error
@@ -116,8 +117,8 @@ def _message(group: str, name: str, data: Any, status: int, call: Call | None) -
 def _source(call: Call) -> dict[str, Any]:
     return {
         "action": call.action,
-        "handler": events.handler_name(type(call.handler)),
-        "parents": events.parent_names(call.handler),
+        "handler": handler_name(type(call.handler)),
+        "parents": parent_names(call.handler),
         "request_id": None if call.request_id is MISSING else call.request_id,
     }
 

@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from aaah_core import events, layers
 from aaah_core.care import Care
 from aaah_core.counters import count
+from aaah_core.group import Group
 from aaah_core.layers import within
 from aaah_core.listening import listen, stop
-from aaah_core.numbering import Heard
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -35,61 +35,6 @@ logger = logging.getLogger("aaah.hub")
 RESYNC = 1.0
 #: How many groups are joined again at a time, and how many are remembered that could not be left.
 AT_ONCE, LEFT = 20, 10_000
-
-#: Connections of one plan and codec: what is the same for all is worked out once for them.
-Audience: TypeAlias = dict["Connection", None]
-
-
-class Group:
-    """A group with members here, or that somebody joins."""
-
-    __slots__ = (
-        "again",
-        "audiences",
-        "channel",
-        "heard",
-        "joined",
-        "joining",
-        "name",
-        "opening",
-        "seq",
-        "task",
-        "telling",
-    )
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.audiences: dict[tuple[int, int], Audience] = {}
-        #: How many are about to be members.
-        self.joining = 0
-        #: Held by the one that joins the group for all.
-        self.opening = asyncio.Lock()
-        self.channel = ""
-        #: What listens; None before the layer gave a channel.
-        self.task: asyncio.Task[None] | None = None
-        #: Whether the layer took the channel into the group.
-        self.joined = False
-        self.heard = Heard()
-        #: The number of the last event, as members see it.
-        self.seq = 0
-        #: Whether members were told to resync not long ago, and whether they are to be told again.
-        self.telling = self.again = False
-
-    def add(self, member: Connection) -> None:
-        """Let a connection have what the group is sent."""
-        self.audiences.setdefault(_kind(member), {})[member] = None
-
-    def discard(self, member: Connection) -> None:
-        """Let it have no more."""
-        kind = _kind(member)
-        audience = self.audiences.get(kind, {})
-        audience.pop(member, None)
-        if not audience:
-            self.audiences.pop(kind, None)
-
-
-def _kind(member: Connection) -> tuple[int, int]:
-    return id(member.plan), id(member.codec)
 
 
 class Hub:

@@ -165,4 +165,4 @@ def _leave_at_exit() -> None:
         if departure.begin(lambda: None):
             _departure = departure
             while census.total() and time.monotonic() < until:
-                time.sleep(_INTERVAL)
+                time.sleep(_INTERVAL)  # in the main thread, which has ended

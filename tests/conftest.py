@@ -24,6 +24,24 @@ from tests.redis_server import LAYERS, NotStarted, layer_of, running
 
 _numbers = itertools.count(1)
 
+#: Processes at most that a run is spread over: more of them wait for the longest file.
+MOST = 4
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Spread a run of all tests over the processors, where pytest-xdist is; `-n` goes before it.
+
+    Who names files or tests has them without workers, which take their time to start, and the
+    programme has the machine to itself: it measures times.
+    """
+    if getattr(config.option, "numprocesses", 0) is not None or hasattr(config, "workerinput"):
+        return
+    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
+    if everything and "not programme" in config.option.markexpr:
+        config.option.numprocesses = min(os.cpu_count() or 1, MOST)
+        config.option.dist = "loadfile"  # what the tests of a module share is made once
+
 
 @contextmanager
 def _redis_or_skip():
@@ -31,8 +49,7 @@ def _redis_or_skip():
         try:
             server = stack.enter_context(running())
         except NotStarted as error:
-            # Not everybody has it; the end of the run names what was not tested for want of it.
-            pytest.skip(f"no Redis: {error}")
+            pytest.skip(f"no Redis: {error}")  # the end of the run names it, and CI fails of it
         yield server
 
 

@@ -109,7 +109,7 @@ def stalled(bench: Bench, echo: str, sleep: str, seconds: float) -> tuple[float,
                 for _ in range(bench.contender.WORKERS)
             ]
             sleeping = [asyncio.create_task(each.ask(1)) for each in sleepers]
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # by then they all sleep; nothing tells when each begins
             beside = await _percentile(asking.ask, seconds)
             await asyncio.gather(*sleeping)
             return alone, beside
@@ -124,7 +124,7 @@ async def _percentile(ask: Callable[[int], Awaitable[None]], seconds: float) -> 
     while (began := time.perf_counter()) < ending:
         await ask(1)
         taken.append(time.perf_counter() - began)
-        await asyncio.sleep(0.0005)
+        await asyncio.sleep(0.0005)  # the pace of the echoes
     taken.sort()
     return taken[int(len(taken) * 0.99)]
 

@@ -53,7 +53,7 @@ class Crowd(AsyncAPIConsumer):
 
     @async_action
     def sleep(self, seconds: float):
-        time.sleep(seconds)
+        time.sleep(seconds)  # a worker that is taken is what the tests look at
         outcomes["ended"] += 1
 
     @async_action

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -135,20 +134,23 @@ async def test_until_a_token_came_nothing_else_runs_or_is_learned(
 class Clock:
     """The time of day, which credentials end by; a test may let it pass."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.passed = 0.0
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, make_token: Callable[[int], str]) -> None:
+        self._passed = 0.0
+        self._make_token = make_token
         real = time.time
-        monkeypatch.setattr(time, "time", lambda: real() + self.passed)
+        monkeypatch.setattr(time, "time", lambda: real() + self._passed)
 
-    async def let_pass(self, seconds: float) -> None:
-        """Let time pass, and each connection be looked at."""
-        self.passed += seconds
-        await asyncio.sleep(0.3)  # a watchdog looks every 0.25
+    async def let_pass(self, seconds: int) -> None:
+        """Let time pass, and each connection be looked at: so is one that ends by that."""
+        headers = {"Authorization": f"Bearer {self._make_token(seconds - 1)}"}
+        async with open_to(headers=headers) as witness:
+            self._passed += seconds
+            assert await code_of_end(witness) == 4401
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+def clock(monkeypatch: pytest.MonkeyPatch, emma: User, token: Make) -> Clock:
+    return Clock(monkeypatch, lambda seconds: token(emma, seconds=seconds))
 
 
 async def test_who_logged_in_at_the_handshake_needs_no_message(

@@ -84,7 +84,7 @@ def slow() -> Scene:
     class Consumer(AsyncAPIConsumer):
         @async_action
         def echo(self) -> None:
-            time.sleep(1)
+            time.sleep(1)  # takes a thread: `stall`
 
     return Scene(Consumer.as_asgi(), request())
 

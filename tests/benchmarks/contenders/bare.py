@@ -83,7 +83,7 @@ def sync() -> Scene:
 
 def slow() -> Scene:
     """Sleep a second, in sync code."""
-    return _synchronous(lambda call: time.sleep(1), request())
+    return _synchronous(lambda call: time.sleep(1), request())  # takes a thread: `stall`
 
 
 def told() -> Scene:

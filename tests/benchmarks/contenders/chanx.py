@@ -87,7 +87,7 @@ def sync() -> Scene:
 
 def slow() -> Scene:
     """Sleep a second, in sync code."""
-    return _synchronous(lambda payload: time.sleep(1))
+    return _synchronous(lambda payload: time.sleep(1))  # takes a thread: `stall`
 
 
 def waiting() -> Scene:

@@ -54,7 +54,7 @@ def slow() -> Scene:
     class Consumer(AsyncAPIConsumer):
         @action()
         def echo(self, **kwargs: Any) -> Any:
-            time.sleep(1)
+            time.sleep(1)  # takes a thread: `stall`
             return None, 200
 
     return Scene(Consumer.as_asgi(), request())
