@@ -14,21 +14,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
-from django.core.exceptions import SynchronousOnlyOperation
 
-from aaah_core import census, identity, leaving, people, watchdog
+from aaah_core import admission, census, identity, people, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
 from aaah_core.credentials import expired
 from aaah_core.hub import Hub
-from aaah_core.logs import log_error, repeated
+from aaah_core.logs import log_error
 from aaah_core.membership import Membership, hub_of
 from aaah_core.messages import Event
-from aaah_core.moments import granted
 from aaah_core.transport import Transport
 from aaah_core.turns import Turns
-from aaah_core.workers import close_old_async_connections, run_sync
+from aaah_core.workers import close_old_async_connections
 from aaah_core.wrapped import WrappedTransport, is_wrapped
 
 if TYPE_CHECKING:
@@ -61,7 +59,6 @@ class Connection:
         "_heard",
         "_latest",
         "_membership",
-        "_places",
         "_until",
         "changes",
         "codec",
@@ -72,6 +69,7 @@ class Connection:
         "hub",
         "loop",
         "person",
+        "places",
         "plan",
         "settling",
         "subprotocol",
@@ -117,7 +115,7 @@ class Connection:
         self._calls = Calls(self)
         self._contexts: AsyncExitStack | None = None
         #: Where it counts.
-        self._places: tuple[census.Place, ...] = ()
+        self.places: tuple[census.Place, ...] = ()
         #: The loop's times: when it is to end, and about when its client was last heard.
         self._until = self._heard = math.inf
         #: The loop's time when it ends whatever runs, where that is sooner than it would be.
@@ -128,7 +126,7 @@ class Connection:
         watchdog.watch(self)
         connected = False
         try:
-            if await self._may_connect():
+            if await admission.admits(self):
                 connected = True
                 await self._connect()
                 self._begin_to_age()
@@ -143,90 +141,7 @@ class Connection:
             try:
                 await self._clean_up(connected)
             finally:
-                census.leave(self._places)
-
-    # The handshake: everything that can refuse stands before accept.
-
-    async def _may_connect(self) -> bool:
-        message = await self.transport.receive()
-        if message["type"] != "websocket.connect":
-            return False
-        leaving.prepare()
-        if leaving.began():
-            count("refused", "leaving")
-            await self._turn_away()
-            return False
-        codec, code, reason = None, CloseCode.REFUSED, "codec"
-        permitted = False
-        try:
-            async with asyncio.timeout(self.plan.limits.deadline):
-                if not await self._counted():
-                    code = CloseCode.OVERLOADED
-                else:
-                    codec = self.plan.select_codec(self.consumer.scope)
-                    permitted = codec is not None and await self._permitted()
-                    reason = "codec" if codec is None else "denied"
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is refused
-            reason = "error"
-            self._log(error, "Error %s: %s refuses a connection: what it asked raised", self._name)
-        if codec is None or not permitted:
-            if code is CloseCode.REFUSED:
-                count("refused", reason)
-            await self.transport.close(code)
-            return False
-        if self.transport.ended is not None:
-            return False  # its user's session ended meanwhile
-        self.codec = codec
-        if codec.subprotocol in (self.consumer.scope.get("subprotocols") or ()):
-            self.subprotocol = codec.subprotocol
-        return True
-
-    async def _turn_away(self) -> None:
-        """Refuse a client whom the next server may have, in HTTP's words where ours can."""
-        if "websocket.http.response" not in (self.consumer.scope.get("extensions") or {}):
-            await self.transport.close(CloseCode.GOING_AWAY)
-            return
-        headers = [(b"retry-after", b"1"), (b"content-length", b"0")]
-        start = {"type": "websocket.http.response.start", "status": 503, "headers": headers}
-        await self.transport.send(start)
-        await self.transport.send({"type": "websocket.http.response.body", "body": b""})
-
-    async def _counted(self) -> bool:
-        """Count the connection, as its user's, and return whether there is room for it."""
-        scope = self.consumer.scope
-        self.user = scope.get("user")
-        try:
-            key = getattr(self.user, "pk", None)
-        except SynchronousOnlyOperation:  # a lazy one, which asks the database
-            key = await run_sync(getattr, self.user, "pk", None)
-        await self._watch()
-        places = census.places(scope, key)
-        if places == self._places:
-            return True
-        census.leave(self._places)
-        self._places = ()
-        full = census.enter(places, self.plan.limits)
-        if full is not None:
-            count("refused", full)
-            if repeated(type(self.consumer), full)[1] is not None:
-                logger.info("%s refuses a connection: the limit %r is reached", self._name, full)
-            return False
-        self._places = places
-        return True
-
-    async def _watch(self) -> None:
-        """Let whoever keeps an eye on users do so on its own, and on no other any more."""
-        if self.person is not None and self.person != people.name_for(self):
-            await people.forget(self)
-        people.watch(self)
-
-    async def _permitted(self) -> bool:
-        arguments = (self.consumer.scope, self.consumer)
-        for moment in self.plan.connect_guard:
-            asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if not granted(await asked):
-                return False
-        return True
+                census.leave(self.places)
 
     async def _connect(self) -> None:
         self.turns.calls += 1
@@ -241,7 +156,7 @@ class Connection:
                 except DenyConnection:
                     await self.consumer.close()
         except Exception as error:  # noqa: BLE001 - a bug of the consumer's
-            self._log(error, "Error %s: %s could not connect", self._name)
+            self.log(error, "Error %s: %s could not connect", self.name)
             await self.transport.close(CloseCode.GOING_AWAY)
         finally:
             self.turns.calls -= 1
@@ -268,18 +183,7 @@ class Connection:
 
     async def admit(self) -> None:
         """Close the connection unless its user, who has changed, may have it."""
-        code = CloseCode.REFUSED
-        permitted = False
-        try:
-            async with asyncio.timeout(self.plan.limits.deadline):
-                if not await self._counted():
-                    code = CloseCode.OVERLOADED
-                else:
-                    permitted = await self._permitted()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a no
-            self._log(error, "Error %s: %s ends a connection: what it asked raised", self._name)
-        if not permitted:
-            self.transport.expel(code)
+        await admission.ask_again(self)
 
     @property
     def joined(self) -> Membership | None:
@@ -343,7 +247,7 @@ class Connection:
             if payload is not None:
                 self.transport.push(self.codec.encode(payload))
         except Exception as error:  # noqa: BLE001 - a shaper's bug keeps nobody from leaving
-            self._log(error, "Error %s: %s could not be told of %s", self._name, event.name)
+            self.log(error, "Error %s: %s could not be told of %s", self.name, event.name)
 
     def _retire(self, now: float) -> None:
         """Let nothing more in, and close when what came before is answered, or takes too long."""
@@ -403,9 +307,10 @@ class Connection:
         except StopConsumer:
             pass  # as Channels' own consumers end
         except Exception as error:  # noqa: BLE001 - the next step must be taken
-            self._log(error, "Error %s: %s could not %s", self._name, what)
+            self.log(error, "Error %s: %s could not %s", self.name, what)
 
-    def _log(self, error: Exception, message: str, *args: Any) -> None:
+    def log(self, error: Exception, message: str, *args: Any) -> None:
+        """Write down what went wrong with it."""
         log_error(logger, error, message, *args, consumer=self.consumer)
 
     def depths(self) -> tuple[int, int, int]:
@@ -420,7 +325,8 @@ class Connection:
         return f"{consumer_class.__module__}.{consumer_class.__qualname__}"
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """What its consumer is called in the log."""
         return type(self.consumer).__qualname__
 
 
