@@ -1,0 +1,55 @@
+"""Pages of the documentation as projects: a block that begins with `# a/path.py` is that file."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_TITLE = re.compile(r"# ([\w./-]+\.\w+)\n")
+
+
+def blocks(page, kind=None):
+    """Return the blocks of a page in order, of one language or as pairs of language and text."""
+    found = _BLOCK.findall(page.read_text("utf-8"))
+    return found if kind is None else [text for each, text in found if each == kind]
+
+
+def files(page):
+    """Return the files that a page shows, by path; shown again, a file is what it was last."""
+    return {title[1]: text for _, text in blocks(page) if (title := _TITLE.match(text)) is not None}
+
+
+def suites(page):
+    """Return the paths of a page's files that hold tests."""
+    return [
+        path for path in files(page) if re.fullmatch(r"test_\w+\.py|tests\.py", Path(path).name)
+    ]
+
+
+def written(page, folder):
+    """Write the files of a page below a folder."""
+    for path, text in files(page).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
+
+
+@contextmanager
+def imported(folder, path):
+    """Import a file below a folder; what it imports from there is forgotten afterwards."""
+    known = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - known:
+            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
+                del sys.modules[name]

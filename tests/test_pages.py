@@ -1,0 +1,74 @@
+"""The pages of docs/ that show tests: each is a project, and its tests pass.
+
+A page that shows a `pyproject.toml` is run as its reader runs it, by pytest in a process of its
+own; the tests of the others, functions without fixtures, run here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.pages import DOCS, ROOT, blocks, files, imported, suites, written
+
+PAGES = sorted(DOCS.rglob("*.md"))
+WITH_TESTS = [page for page in PAGES if suites(page)]
+
+
+def _name(page):
+    return str(page.relative_to(DOCS)) if hasattr(page, "name") else None
+
+
+def _functions(page):
+    return [
+        (page, path, name)
+        for path in suites(page)
+        for name in re.findall(r"^(?:async )?def (test_\w+)", files(page)[path], re.MULTILINE)
+    ]
+
+
+SMALL = [
+    each for page in WITH_TESTS if "pyproject.toml" not in files(page) for each in _functions(page)
+]
+WHOLE = [page for page in WITH_TESTS if "pyproject.toml" in files(page)]
+
+
+@pytest.mark.parametrize(("page", "path", "name"), SMALL, ids=_name)
+async def test_a_test_of_a_page_passes(page, path, name, tmp_path):
+    written(page, tmp_path)
+    with imported(tmp_path, path) as module:
+        found = getattr(module, name)()
+        if inspect.isawaitable(found):
+            await found
+
+
+@pytest.mark.parametrize("page", WHOLE, ids=_name)
+def test_the_suites_a_project_pass(page, tmp_path):
+    written(page, tmp_path)
+    known = {name: value for name, value in os.environ.items() if not name.startswith("AAAH_")}
+    known.pop("DJANGO_SETTINGS_MODULE", None)
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *suites(page)],
+        cwd=tmp_path,
+        env={**known, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_a_page_with_code_is_tested(page):
+    if not blocks(page, "python") or page in WITH_TESTS:
+        return
+    path = str(page.relative_to(DOCS).with_suffix(""))
+    own = ROOT / "tests" / f"test_{path.replace('/', '_').replace('-', '_')}_page.py"
+    named = [each for each in ROOT.glob("**/test_*.py") if f'"{page.name}"' in each.read_text()]
+    assert own.exists() or named
