@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_TITLE = re.compile(r"# ([\w./-]+\.\w+)\n")
+_TITLE = re.compile(r"# (?!/)([\w./-]+\.\w+)\n")
 
 
 def blocks(page, kind=None):
