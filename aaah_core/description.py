@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aaah_core.interfaces import Composition
 from aaah_core.plan import Plan, consumer_plan
 
 if TYPE_CHECKING:
@@ -58,5 +59,14 @@ def _action(action: Any) -> dict[str, Any]:
     }
 
 
+_SIGNS = {"and": " & ", "or": " | "}
+
+
 def _name(permission: Any) -> str:
-    return getattr(permission, "__name__", None) or repr(permission)
+    if not isinstance(permission, Composition):
+        return getattr(permission, "__name__", None) or repr(permission)
+    parts = [
+        f"({_name(each)})" if getattr(each, "operator", "not") != "not" else _name(each)
+        for each in permission.operands
+    ]
+    return _SIGNS[permission.operator].join(parts) if parts[1:] else f"~{parts[0]}"

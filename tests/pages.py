@@ -1,4 +1,5 @@
-"""Pages of the documentation as projects: a block that begins with `# a/path.py` is that file."""
+"""Pages of the documentation as projects: a block that begins with `# a/path.py` is that file
+(`<!-- a/path.html -->` in HTML)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_TITLE = re.compile(r"# (?!/)([\w./-]+\.\w+)\n")
+_TITLE = re.compile(r"(?:# |<!-- )(?!/)([\w./-]+\.\w+)(?: -->)?\n")
 
 
 def blocks(page, kind=None):
@@ -23,7 +24,13 @@ def blocks(page, kind=None):
 
 def files(page):
     """Return the files that a page shows, by path; shown again, a file is what it was last."""
-    return {title[1]: text for _, text in blocks(page) if (title := _TITLE.match(text)) is not None}
+    return {title: text for _, text in blocks(page) if (title := titled(text)) is not None}
+
+
+def titled(text):
+    """Return the path of the file that a block is, or None."""
+    title = _TITLE.match(text)
+    return None if title is None else title[1]
 
 
 def suites(page):

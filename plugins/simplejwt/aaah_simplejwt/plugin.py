@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from django.apps import apps
 from django.db.models.signals import post_save
 
 from aaah_core import Action, Middleware, RouteResolver, hookimpl, recheck
@@ -56,5 +57,6 @@ def _blacklisted(*, instance: Any, created: bool, **kwargs: Any) -> None:
         recheck(instance.token.user)
 
 
-# By name: the app may not be installed.
-post_save.connect(_blacklisted, sender="token_blacklist.BlacklistedToken")
+# Django's checks refuse a sender that never comes. Plugins are loaded when the models are there.
+if apps.models_ready and apps.is_installed("rest_framework_simplejwt.token_blacklist"):
+    post_save.connect(_blacklisted, sender="token_blacklist.BlacklistedToken")
