@@ -110,7 +110,7 @@ def _layer() -> Any:
 def _message(group: str, name: str, data: Any, status: int, call: Call | None) -> dict[str, Any]:
     message = {"type": events.TYPE, "v": events.VERSION, "group": group, "name": name}
     # As bytes: a layer in memory copies what it carries level by level.
-    message |= {"status": status, "data": encode(to_plain(data))}
+    message |= {"status": status, "data": encode(to_plain(data, keep_bytes=True))}
     return message if call is None else message | _source(call)
 
 
