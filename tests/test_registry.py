@@ -409,6 +409,13 @@ def test_an_empty_variable_names_no_plugin(environ):
     assert sorted(loaded()) == DEFAULTS
 
 
+@pytest.mark.parametrize("key", ["PLUGINS", "DISABLED_PLUGINS"])
+def test_a_wrong_name_in_a_variable_is_said_to_be_there(environ, key):
+    environ(**{f"AAAH_{key}": "...,audot" if key == "PLUGINS" else "audot"})
+    (problem,) = registries.build().problems()
+    assert problem.startswith(f"AAAH_{key} names 'audot', and no such plugin is installed")
+
+
 def test_overriding_the_setting_takes_effect_at_once_and_so_does_the_end_of_it(install):
     install("aaah-ant", "ant")
     before = registries.current()
