@@ -165,8 +165,9 @@ def test_a_client_that_is_missing_is_said_so(monkeypatch):
 
 async def test_a_path_that_leads_nowhere_is_said_so():
     with pytest.raises(ValueError, match="No route found for path"):
-        async with connect(URLRouter([path("ws/", shop().as_asgi())]), "/other/"):
-            pass
+        await URLRouter([path("ws/", shop().as_asgi())])(
+            {"type": "websocket", "path": "/other/"}, None, None
+        )
 
 
 def test_the_blocks_of_a_shell_install_and_upgrade_what_there_is():
