@@ -139,9 +139,9 @@ def _order(
     for key in ("PLUGINS", "DISABLED_PLUGINS"):
         for name in getattr(settings, key):
             if name is not ... and name not in list(installed):
-                place = f"AAAH_{key}" if f"AAAH_{key}" in os.environ else f'AAAH["{key}"]'
+                where = f"AAAH_{key}" if f"AAAH_{key}" in os.environ else f'AAAH["{key}"]'
                 registry.errors.append(
-                    f"{place} names {name!r}, and no such plugin is installed"
+                    f"{where} names {name!r}, and no such plugin is installed"
                     f"{conf.nearest(str(name), installed)} Installed: {', '.join(installed)}."
                 )
     known = [name for name in settings.PLUGINS if name is ... or name in list(installed)]
