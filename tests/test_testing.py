@@ -423,3 +423,18 @@ def test_a_project_without_django_runs_its_tests_with_the_plugin_loaded(tmp_path
         sys.exit(pytest.main([*plugins, "--rootdir", {str(tmp_path)!r}, {str(tmp_path)!r}]))
     """)
     assert "1 passed" in said
+
+
+@pytest.mark.parametrize("sent", [[], [{"type": "websocket.accept"}]], ids=["first", "accepted"])
+async def test_an_application_that_dies_is_told_of_at_once_and_not_after_the_timeout(sent):
+    async def dies(scope, receive, send):
+        for message in sent:
+            await send(message)
+        await asyncio.get_running_loop().run_in_executor(None, str)  # after the client waits
+        raise ValueError("no database")
+
+    async with asyncio.timeout(10) as waited:
+        with pytest.raises(ValueError, match="no database"):
+            async with connect(dies, timeout=3600) as client:
+                await client.receive()
+        assert not waited.expired()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from asgiref.testing import ApplicationCommunicator
 
@@ -14,6 +14,9 @@ from aaah_core.messages import MISSING
 from aaah_core.testing.conversation import Conversation, Refused, codec_named, default_codec
 
 __all__ = ["Client", "connect"]
+
+#: Stands behind the last that an application sends, so that nobody waits for more.
+_END: Final = {"type": "aaah.end"}
 
 
 @asynccontextmanager
@@ -75,6 +78,7 @@ class Client(Conversation):
         self._reads.set()
         # Any: asgiref's communicator has no types.
         self._communicator: Any = cast(Any, ApplicationCommunicator)(self._held(application), scope)
+        self._communicator.future.add_done_callback(self._end)
         self._timeout = timeout
         self._left = False
 
@@ -114,15 +118,7 @@ class Client(Conversation):
             Refused: The server closed the connection.
             TimeoutError: Nothing came in time.
         """
-        ended = self._communicator.future
-        if ended.done() and not ended.cancelled() and self._communicator.output_queue.empty():
-            ended.result()  # raises what the application raised
-            self.closed = self.closed or 1006  # as a socket tells that closes without a word
-            raise Refused(self.closed)
-        message = await self._communicator.receive_output(self._timeout)
-        if message["type"] == "websocket.close":
-            self.closed = message.get("code", 1000)
-            raise Refused(self.closed)
+        message = await self._next()
         frame: str | bytes | None = message.get("text")
         return frame if frame is not None else message["bytes"]
 
@@ -146,8 +142,20 @@ class Client(Conversation):
 
     async def _open(self) -> None:
         await self._communicator.send_input({"type": "websocket.connect"})
+        message = await self._next()
+        self.subprotocol = message.get("subprotocol")
+
+    async def _next(self) -> Any:
         message = await self._communicator.receive_output(self._timeout)
+        if message is _END:
+            self._end()  # for whoever asks again
+            self._communicator.future.result()  # raises what the application raised
+            self.closed = self.closed or 1006  # as a socket tells that closes without a word
+            raise Refused(self.closed)
         if message["type"] == "websocket.close":
             self.closed = message.get("code", 1000)
             raise Refused(self.closed)
-        self.subprotocol = message.get("subprotocol")
+        return message
+
+    def _end(self, _: object = None) -> None:
+        self._communicator.output_queue.put_nowait(_END)
