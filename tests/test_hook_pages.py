@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import io
 import re
+import shlex
 import tomllib
 
 import pytest
+from django.core.management import call_command
 
 import aaah_core
 from aaah_async_action.decorators import async_action
@@ -88,6 +91,16 @@ async def test_a_mistake_is_told_as_the_page_says(page, code, told, tmp_path, mo
         said = await _said(_consumer(page, code), caplog)
     said = re.sub(r"(aaah-[a-z-]+ 0\.\d+)[\w.]*", r"\1", re.sub(r" at 0x\w+", "", said))
     assert said == told
+
+
+def test_the_index_shows_what_explain_prints(tmp_path, monkeypatch):
+    [shown] = blocks(INDEX, "console")
+    command, _, told = shown.partition("\n")
+    monkeypatch.setattr(conf, "declared", dict(conf.declared))
+    out = io.StringIO()
+    with importable(tmp_path), registries.use(_installed(INDEX, "", tmp_path)):
+        call_command("aaah", *shlex.split(command)[2:], stdout=out)
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == told.splitlines()
 
 
 def _installed(page, code, folder):

@@ -22,6 +22,7 @@ from aaah_core import (
     plugin_settings,
     run_sync,
 )
+from aaah_core.defaults import json
 from aaah_core.defaults.json import JSONCodec
 from aaah_core.registry import current
 from aaah_core.testing import (
@@ -302,6 +303,13 @@ def test_a_plugin_that_is_not_installed_may_have_a_name_and_so_settings(use, mon
             assert built.problems() == []
             assert built.plugins["moth"].hooks == ["aaah_codecs"]
         assert settings.PATH == "here"
+
+
+@pytest.mark.parametrize("name", ["json", "moth"])
+def test_a_plugin_that_is_installed_by_now_is_registered_once(name):
+    with registered(**{name: json}) as whole:
+        assert whole.plugins["json"].distribution == "aaah-core"
+        assert "moth" not in whole.plugins
 
 
 def test_registered_refuses_a_plugin_with_a_fault_at_once():
