@@ -110,6 +110,8 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
         ):
             loaded.append((record, module))
     for name, plugin in (objects or {}).items():
+        if any(plugin is module for _, module in loaded):
+            continue  # it is installed by now, and its tests are as they were before
         record = registry.plugins[name] = Plugin(name, _origin(plugin), "0")
         loaded.append((record, plugin))
     # pluggy calls the last registered first.

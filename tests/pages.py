@@ -48,15 +48,27 @@ def written(page, folder):
 
 
 @contextmanager
-def imported(folder, path):
-    """Import a file below a folder; what it imports from there is forgotten afterwards."""
+def importable(folder):
+    """Let what is below a folder be imported; what was is forgotten afterwards."""
     known = set(sys.modules)
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
-        yield importlib.import_module(path.removesuffix(".py").replace("/", "."))
+        yield
     finally:
         sys.path.remove(str(folder))
         for name in set(sys.modules) - known:
-            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
+            if _place(sys.modules[name]).startswith(str(folder)):
                 del sys.modules[name]
+
+
+def _place(module):
+    # A package without an `__init__.py` has no file.
+    return str(getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), ""))
+
+
+@contextmanager
+def imported(folder, path):
+    """Import a file below a folder; what it imports from there is forgotten afterwards."""
+    with importable(folder):
+        yield importlib.import_module(path.removesuffix(".py").replace("/", "."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import dataclass
 
 import pytest
 from channels.layers import get_channel_layer
@@ -11,7 +12,17 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import override_settings
 
-from aaah_core import AsyncAPIConsumer, Codec, PluginError, Unpublished, apublish, run_sync
+from aaah_core import (
+    AsyncAPIConsumer,
+    Codec,
+    PluginError,
+    Unpublished,
+    apublish,
+    conf,
+    plugin_settings,
+    run_sync,
+)
+from aaah_core.defaults import json
 from aaah_core.defaults.json import JSONCodec
 from aaah_core.registry import current
 from aaah_core.testing import (
@@ -277,6 +288,28 @@ def test_registered_adds_to_what_is_installed():
         assert current() is whole
         assert {module.__name__, "msgpack", "drf", "json"} <= set(whole.plugins)
     assert current() is before
+
+
+@pytest.mark.parametrize("use", [registered, registry])
+def test_a_plugin_that_is_not_installed_may_have_a_name_and_so_settings(use, monkeypatch):
+    @dataclass
+    class Settings:
+        PATH: str = ""
+
+    monkeypatch.setattr(conf, "declared", dict(conf.declared))
+    settings = plugin_settings("moth", Settings)
+    with override_settings(AAAH={"PLUGIN_SETTINGS": {"moth": {"PATH": "here"}}}):
+        with use(moth=plugin(aaah_codecs=lambda: None)) as built:
+            assert built.problems() == []
+            assert built.plugins["moth"].hooks == ["aaah_codecs"]
+        assert settings.PATH == "here"
+
+
+@pytest.mark.parametrize("name", ["json", "moth"])
+def test_a_plugin_that_is_installed_by_now_is_registered_once(name):
+    with registered(**{name: json}) as whole:
+        assert whole.plugins["json"].distribution == "aaah-core"
+        assert "moth" not in whole.plugins
 
 
 def test_registered_refuses_a_plugin_with_a_fault_at_once():

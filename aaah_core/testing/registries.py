@@ -12,28 +12,30 @@ __all__ = ["registered", "registry"]
 
 
 @contextmanager
-def registry(*plugins: Any) -> Iterator[Registry]:
+def registry(*plugins: Any, **named: Any) -> Iterator[Registry]:
     """Use only the core's own plugins and these, for the consumers that are compiled within.
 
     Args:
         plugins: Names of installed plugins, and objects (modules, classes, instances) with hooks.
+        named: Objects with hooks, by the name that each is to have.
     """
     names = [plugin for plugin in plugins if isinstance(plugin, str)]
-    with use(build(_named(plugins), names)) as isolated:
+    with use(build({**_named(plugins), **named}, names)) as isolated:
         yield isolated
 
 
 @contextmanager
-def registered(*plugins: Any) -> Iterator[Registry]:
+def registered(*plugins: Any, **named: Any) -> Iterator[Registry]:
     """Use all installed plugins and these, for the consumers that are compiled within.
 
     Args:
         plugins: Objects (modules, instances) with hooks, which need not be installed.
+        named: The same, by the name that each is to have: one with settings needs its own.
 
     Raises:
         PluginError: Something did not load: one of these, or an installed one.
     """
-    with use(build(_named(plugins))) as whole:
+    with use(build({**_named(plugins), **named})) as whole:
         whole.raise_problems()
         yield whole
 
