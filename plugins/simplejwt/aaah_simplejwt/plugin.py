@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from django.apps import apps
 from django.db.models.signals import post_save
 
 from aaah_core import Action, Middleware, RouteResolver, hookimpl, recheck
@@ -56,5 +57,8 @@ def _blacklisted(*, instance: Any, created: bool, **kwargs: Any) -> None:
         recheck(instance.token.user)
 
 
-# By name: the app may not be installed.
-post_save.connect(_blacklisted, sender="token_blacklist.BlacklistedToken")
+# A name for the sender would fail the checks of every project without the app.
+if apps.apps_ready and apps.is_installed("rest_framework_simplejwt.token_blacklist"):
+    from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+
+    post_save.connect(_blacklisted, sender=BlacklistedToken)
