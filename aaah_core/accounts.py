@@ -6,6 +6,7 @@ All of this is plain code for a worker thread.
 from __future__ import annotations
 
 import copy
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,21 @@ from django.utils.functional import LazyObject
 
 from aaah_core.credentials import Credential, ended
 from aaah_core.groups import group_name
+from aaah_core.logs import log_error
 
-__all__ = ["Finding", "Person", "Row", "adopt", "look", "name_of", "row_of", "unwrapped"]
+__all__ = [
+    "Finding",
+    "Person",
+    "Row",
+    "adopt",
+    "look",
+    "name_of",
+    "row_of",
+    "session_name",
+    "unwrapped",
+]
+
+logger = logging.getLogger("aaah.identity")
 
 #: A user model, and the alias of the database that a user came from.
 Table: TypeAlias = tuple[type[Model], str | None]
@@ -240,6 +254,12 @@ def adopt(person: Person, fresh: Any) -> None:
 # Sessions.
 
 
+def session_name(session: Any) -> str | None:
+    """Return what a session is called between processes: its key is nobody else's to know."""
+    key = getattr(session, "session_key", None)
+    return group_name("session", key) if key else None
+
+
 def _is_of(session: Any, user: Any) -> bool:
     """Return whether a session is one of Django's, and has this user logged in."""
     if (
@@ -264,11 +284,16 @@ def _alive(sessions: Sequence[Any]) -> set[tuple[type[Any], str]]:
     for session in sessions:
         store, key = _key(session)
         stores[store].add(key)
-    return {
-        (store, key)
-        for store, keys in stores.items()
-        for key in (_in_table if issubclass(store, SessionStore) else _one_by_one)(store, keys)
-    }
+    alive: set[tuple[type[Any], str]] = set()
+    for store, keys in stores.items():
+        ask = _in_table if issubclass(store, SessionStore) else _one_by_one
+        try:
+            alive |= {(store, key) for key in ask(store, keys)}
+        except Exception as error:  # noqa: BLE001 - a cache that is away hides no change of users
+            told = "Error %s: nobody knows which sessions ended: none is taken to have"
+            log_error(logger, error, told)
+            alive |= {(store, key) for key in keys}
+    return alive
 
 
 def _in_table(store: Any, keys: set[str]) -> Iterator[str]:

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
+from aaah_core.logs import log_error
+
 if TYPE_CHECKING:
     from aaah_core.interfaces import Scope
 
@@ -65,7 +67,7 @@ def ended(credentials: Iterable[Credential | None]) -> dict[Credential, str]:
     for credential_class, some in by_class.items():
         try:
             found |= credential_class.ended(some)
-        except Exception:
-            # One that fails must not keep the others from being looked at.
-            logger.exception("%s could not say which hold", credential_class.__qualname__)
+        except Exception as error:  # noqa: BLE001 - one that fails keeps no other from being asked
+            told = "Error %s: %s could not say which hold"
+            log_error(logger, error, told, credential_class.__qualname__)
     return found
