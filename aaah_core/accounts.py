@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import LazyObject
 
-from aaah_core.credentials import Credential, ended
+from aaah_core.credentials import Credential
 from aaah_core.groups import group_name
 from aaah_core.logs import log_error
 
@@ -61,7 +61,7 @@ class Person:
     user: Any
     session: Any
     #: The user's row as it was last known, whatever an action has made of the object since; empty
-    #: for who is in no database.
+    #: for who is in no database, and is not looked for there.
     row: Row
     credential: Credential | None = None
 
@@ -106,16 +106,15 @@ def row_of(user: Any) -> Row:
 
 
 def look(people: Sequence[Person]) -> list[Finding]:
-    """Return what the database, and their credentials, say of people, in their order.
+    """Return what the database says of people who are in it, in their order.
 
     It takes a query for the users of each model and database, three for their groups and
     permissions, and one for their sessions, however many they are.
     """
     users = [unwrapped(person.user) for person in people]
     tables: dict[Table, set[Any]] = defaultdict(set)
-    for person, user in zip(people, users, strict=True):
-        if person.row:
-            tables[_table(user)].add(user.pk)
+    for user in users:
+        tables[_table(user)].add(user.pk)
     rows = {table: _rows(*table, keys) for table, keys in tables.items()}
     rights = {table: _rights(*table, keys) for table, keys in tables.items()}
     sessions = [
@@ -123,17 +122,12 @@ def look(people: Sequence[Person]) -> list[Finding]:
         for person, user in zip(people, users, strict=True)
     ]
     alive = _alive([session for session in sessions if session is not None])
-    refused = ended(person.credential for person in people)
     findings = []
     for person, user, session in zip(people, users, sessions, strict=True):
-        why = refused.get(person.credential) if person.credential is not None else None
-        if not person.row:
-            findings.append(Finding(user, why, changed=False, rights=0))
-            continue
         table = _table(user)
         fresh = rows[table].get(user.pk)
         changed = fresh is not None and bool(_differences(person.row, fresh))
-        why = why or _why_ended(user, person.row, fresh, session, changed=changed)
+        why = _why_ended(user, person.row, fresh, session, changed=changed)
         if why is None and session is not None and _key(session) not in alive:
             why = "the session ended"
         findings.append(Finding(fresh, why, changed, rights[table].get(user.pk, 0)))
@@ -239,8 +233,6 @@ def adopt(person: Person, fresh: Any) -> None:
 
     The object stays: handlers and applications hold it, and may be about to save it.
     """
-    if not person.row:
-        return
     user = unwrapped(person.user)
     for field in _differences(person.row, fresh):
         user.__dict__[field.attname] = fresh.__dict__[field.attname]

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from channels.layers import get_channel_layer
 
 from aaah_core import conf, identity
-from aaah_core.accounts import Finding, Row, adopt, name_of, row_of, session_name
+from aaah_core.accounts import Finding, Person, Row, adopt, name_of, row_of, session_name
 from aaah_core.close_codes import CloseCode
 from aaah_core.groups import group_name
 from aaah_core.hub import hub
 from aaah_core.layers import within
 from aaah_core.listening import listen, stop
-from aaah_core.logs import log_error, printable
-from aaah_core.looks import credential_of, is_another, look_at, person_of
+from aaah_core.logs import printable
+from aaah_core.looks import Round, credential_of, ended, is_another, look_at, person_of
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -40,7 +40,7 @@ TYPE = "aaah.people"
 #: says so, and who came in between was let in by it.
 SOON = 1.0
 
-#: Seconds after which a layer, or a look, is tried again that failed.
+#: Seconds after which a layer is asked again that failed.
 AGAIN = 5.0
 
 _ID = uuid.uuid4().hex
@@ -55,10 +55,11 @@ class People:
         self._connections: dict[str, dict[Connection, tuple[Any, Row]]] = {}
         #: What stood for their rights when they were last looked at.
         self._rights: dict[str, int] = {}
-        self._due: set[str] = set()
-        #: Those of them whose rights were changed, by what is known.
+        #: Those whose rights were changed, by what is known.
         self._suspects: set[str] = set()
-        self._looking: asyncio.Task[None] | None = None
+        #: Neither waits for the other, as either may hang.
+        self._rounds = Round(self._look_at_users), Round(self._look_at_credentials)
+        self._joining: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._layer: Any = get_channel_layer()
@@ -77,7 +78,7 @@ class People:
         """Look at nobody any more."""
         if self._timer is not None:
             self._timer.cancel()
-        for task in (self._looking, self._listening):
+        for task in (*(each.task for each in self._rounds), self._joining, self._listening):
             if task is not None:
                 await stop(task)
         if self._channel is not None:
@@ -116,6 +117,10 @@ class People:
         except Exception as error:  # noqa: BLE001 - a layer has its own; it is tried again
             _deaf(error)
 
+    async def _join_again(self) -> None:
+        await self._join()
+        self._joining = None
+
     def _heard_from_afar(self, message: dict[str, Any]) -> None:
         if message.get("type") == TYPE and message.get("origin") != _origin():
             self.heard(message)
@@ -149,41 +154,22 @@ class People:
         self, names: Iterable[str], *, rights: bool = False, again: bool = False
     ) -> None:
         known = self._connections.keys() & set(names)
-        self._due |= known
+        if not known or people_of(self._loop) is not self:
+            return
         if rights:
             self._suspects |= known
-        if self._looking is None and self._due and people_of(self._loop) is self:
-            self._looking = asyncio.Task(self._look_at_all(again), loop=self._loop)
+        if again and self._channel is not None and self._joining is None:
+            # Which heals a layer that forgot us, and keeps one from forgetting.
+            self._joining = asyncio.Task(self._join_again(), loop=self._loop)
+        for each in self._rounds:
+            each.ask(known)
 
-    async def _look_at_all(self, join_again: bool) -> None:
-        try:
-            if join_again and self._channel is not None:
-                # Which heals a layer that forgot us, and keeps one from forgetting.
-                await self._join()
-            while self._due:
-                due, self._due = self._due, set()
-                suspects, self._suspects = self._suspects & due, self._suspects - due
-                try:
-                    await self._look_at(due, suspects)
-                except Exception as error:  # noqa: BLE001 - databases and caches have their own
-                    told = "Error %s: who is connected could not be looked at: it is tried again"
-                    log_error(logger, error, told)
-                    self._due |= due
-                    self._suspects |= suspects
-                    self._loop.call_later(AGAIN, self._ask_to_look, (), context=Context())
-                    return
-        finally:
-            self._looking = None
-
-    async def _look_at(self, due: set[str], suspects: set[str]) -> None:
-        seen = [
-            (name, connection, person_of(connection, *known))
-            for name in due
-            for connection, known in self._connections.get(name, {}).items()
-        ]
+    async def _look_at_users(self, due: set[str]) -> None:
+        seen = [each for each in self._seen(due) if each[2].row]
         if not seen:
             return
         findings = await look_at([person for _, _, person in seen])
+        suspects, self._suspects = self._suspects & due, self._suspects - due
         changed: dict[Connection, bool] = {}
         for (name, connection, person), finding in zip(seen, findings, strict=True):
             if is_another(connection, person):
@@ -197,11 +183,25 @@ class People:
                 # What its rights were before, nobody knows: its memberships may be too many.
                 changed[connection] = False
             adopt(person, finding.fresh)
-            if person.row and connection in self._connections.get(name, ()):
+            if connection in self._connections.get(name, ()):
                 self._connections[name][connection] = person.user, vars(finding.fresh)
         found = zip((name for name, _, _ in seen), findings, strict=True)
         self._rights |= {name: each.rights for name, each in found if name in self._connections}
         await identity.settle_all(changed)
+
+    async def _look_at_credentials(self, due: set[str]) -> None:
+        seen = [(each, person) for _, each, person in self._seen(due) if person.credential]
+        refused = await ended(person.credential for _, person in seen if person.credential)
+        for connection, person in seen:
+            if person.credential in refused and not is_another(connection, person):
+                end(connection, refused[person.credential])
+
+    def _seen(self, due: set[str]) -> list[tuple[str, Connection, Person]]:
+        return [
+            (name, connection, person_of(connection, *known))
+            for name in due
+            for connection, known in self._connections.get(name, {}).items()
+        ]
 
     def _has_changed(self, name: str, finding: Finding, suspects: set[str]) -> bool:
         rights = self._rights.get(name, finding.rights)

@@ -43,7 +43,7 @@ FORGED = "away\n2026 CRITICAL root: all is lost\x1b[2J" + "x" * 5000
 @pytest.fixture
 def soon(monkeypatch):
     monkeypatch.setattr(people_module, "SOON", 0.05)
-    monkeypatch.setattr(people_module, "AGAIN", 0.01)
+    monkeypatch.setattr(looks, "AGAIN", 0.01)
 
 
 def first(monkeypatch, stand_in):
@@ -102,7 +102,7 @@ async def test_no_more_looks_hang_at_once_than_may(anna, soon, often, monkeypatc
         return accounts.look(people)
 
     monkeypatch.setattr(looks, "LONGEST", 0.01)
-    monkeypatch.setattr(looks, "_room", threading.Semaphore(2))
+    monkeypatch.setattr(looks, "MOST", 2)
     monkeypatch.setattr(looks, "look", hang)
     async with anna.connect(served()) as client:
         await until(lambda: "looks before this one still wait" in caplog.text)
@@ -193,6 +193,35 @@ async def test_a_check_that_hangs_keeps_nobody_else_from_being_looked_at(anna, o
         await until(lambda: len(asked) == 2)
         await sync_to_async(deactivate_quietly)(bert)
         assert await code_of_end(client) == 4401
+
+
+async def test_a_kind_of_credentials_that_hangs_keeps_nobody_from_being_looked_at(
+    anna, often, monkeypatch, caplog
+):
+    free, ended = threading.Event(), threading.Event()
+
+    class Slow(Pass):
+        @classmethod
+        def ended(cls, credentials):
+            free.wait()
+            ended.set()
+            return {}
+
+    monkeypatch.setattr(looks, "LONGEST_OF_CREDENTIALS", 0.05)
+    monkeypatch.setattr(looks, "MOST", 1)
+    async with (
+        connect(showing(Slow("a")), user=NOBODYS_ROW) as slow,
+        connect(showing(Pass("b")), user=NOBODYS_ROW) as client,
+        anna.connect(served()) as other,
+    ):
+        await until(lambda: "Slow could not say which hold" in caplog.text)
+        await sync_to_async(deactivate_quietly)(anna)
+        assert await code_of_end(other) == 4401
+        monkeypatch.setattr(Pass, "revoked", {"b"})
+        assert await code_of_end(client) == 4401
+        assert (await slow.call("hello"))["data"] == "hello"
+        free.set()
+        assert await asyncio.to_thread(ended.wait, 5)
 
 
 @pytest.mark.usefixtures("often")

@@ -38,7 +38,8 @@ from aaah_core import looks as looks_module
 from aaah_core import people as people_module
 from aaah_core.accounts import name_of
 from aaah_core.databases import close_worker_connections
-from aaah_core.people import GROUP, People, people_of
+from aaah_core.looks import Round
+from aaah_core.people import GROUP, people_of
 from aaah_core.pool import Pool
 from aaah_core.testing import Refused, connect
 from tests.conftest import Socket, action, consumer
@@ -275,14 +276,15 @@ async def test_a_cache_that_is_away_ends_nobodys_session(
 
 def looks(monkeypatch):
     """Return what waits for so many looks to end."""
-    original, done = People._look_at_all, asyncio.Condition()
+    original, done = Round._run, asyncio.Condition()
 
-    async def counted(self, again):
-        await original(self, again)
-        async with done:
-            done.notify_all()
+    async def counted(self):
+        await original(self)
+        if self._look.__name__ == "_look_at_users":
+            async with done:
+                done.notify_all()
 
-    monkeypatch.setattr(People, "_look_at_all", counted)
+    monkeypatch.setattr(Round, "_run", counted)
 
     async def wait(times):
         async with asyncio.timeout(5), done:
