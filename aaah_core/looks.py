@@ -52,6 +52,7 @@ class Round:
         self._look = look
         self._loop = asyncio.get_running_loop()
         self._due: set[str] = set()
+        self._later: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
 
     def ask(self, names: Iterable[str] = ()) -> None:
@@ -70,10 +71,15 @@ class Round:
                     told = "Error %s: who is connected could not be looked at: it is tried again"
                     log_error(logger, error, told)
                     self._due |= due
-                    self._loop.call_later(AGAIN, self.ask, context=Context())
+                    if self._later is None:
+                        self._later = self._loop.call_later(AGAIN, self._again, context=Context())
                     return
         finally:
             self.task = None
+
+    def _again(self) -> None:
+        self._later = None
+        self.ask()
 
 
 async def look_at(people: Sequence[Person]) -> list[Finding]:

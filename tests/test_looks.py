@@ -224,6 +224,23 @@ async def test_a_kind_of_credentials_that_hangs_keeps_nobody_from_being_looked_a
         assert await asyncio.to_thread(ended.wait, 5)
 
 
+async def test_however_often_a_look_is_asked_for_that_fails_it_is_tried_again_once(monkeypatch):
+    async def fail(due):
+        raise DatabaseError("away")
+
+    looking, later = looks.Round(fail), []
+    with monkeypatch.context() as patched:
+        loop = asyncio.get_running_loop()
+        patched.setattr(loop, "call_later", lambda *what, **kwargs: later.append(what) or what)
+        for _ in range(5):
+            looking.ask({"anna"})
+            await asyncio.wait([looking.task])
+        [(seconds, try_again)] = later
+        try_again()
+        await asyncio.wait([looking.task])
+    assert (seconds, len(later)) == (looks.AGAIN, 2)
+
+
 @pytest.mark.usefixtures("often")
 async def test_what_a_kind_of_credentials_raises_forges_no_line(monkeypatch, caplog):
     def fail(credentials):
