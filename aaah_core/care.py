@@ -10,6 +10,7 @@ from aaah_core import conf
 from aaah_core.canary import Canary
 from aaah_core.layers import capacity, in_memory, refresh_every
 from aaah_core.listening import SHORTEST, pauses
+from aaah_core.logs import printable
 
 if TYPE_CHECKING:
     from aaah_core.hub import Hub
@@ -57,7 +58,7 @@ class Care:
                 "The channel layer is lost: %s: %s. Requests are answered; groups are joined again "
                 "when it is back, and their members told to resync.",
                 type(error).__name__,
-                error,
+                printable(str(error)),
             )
             self._pause = SHORTEST
             self._look_in(self._delay())

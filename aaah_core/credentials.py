@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from aaah_core.interfaces import Scope
 
-__all__ = ["CREDENTIAL", "Credential", "ended", "expired"]
-
-logger = logging.getLogger("aaah.connection")
+__all__ = ["CREDENTIAL", "Credential", "expired"]
 
 #: Where a scope has the `Credential` of its user.
 CREDENTIAL = "aaah.credential"
@@ -37,9 +33,10 @@ class Credential:
     def ended(cls, credentials: Sequence[Self]) -> Mapping[Self, str]:
         """Return those that hold no more, each with why.
 
-        Asked in a worker thread, of all credentials of a class at once, whenever somebody looks at
-        their users: every ``AAAH["IDENTITY_INTERVAL"]`` seconds, and after `recheck`. What it
-        raises is logged, and it is asked again at the next look.
+        Asked in a thread, of all credentials of a class at once, whenever somebody looks at their
+        users: every ``AAAH["IDENTITY_INTERVAL"]`` seconds, and after `recheck`. What it raises, or
+        that it gives no answer within 60 seconds, is logged, and it is asked again at the next
+        look.
         """
         return {}
 
@@ -53,19 +50,3 @@ def expired(scope: Scope) -> str | None:
     if credential is None or credential.expires is None or time.time() < credential.expires:
         return None
     return credential.why_expired
-
-
-def ended(credentials: Iterable[Credential | None]) -> dict[Credential, str]:
-    """Return those that hold no more, each with why."""
-    by_class: dict[type[Credential], list[Credential]] = defaultdict(list)
-    for credential in credentials:
-        if credential is not None:
-            by_class[type(credential)].append(credential)
-    found: dict[Credential, str] = {}
-    for credential_class, some in by_class.items():
-        try:
-            found |= credential_class.ended(some)
-        except Exception:
-            # One that fails must not keep the others from being looked at.
-            logger.exception("%s could not say which hold", credential_class.__qualname__)
-    return found

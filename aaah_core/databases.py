@@ -15,6 +15,8 @@ from django.core import mail
 from django.db import connections
 from django.db.backends.signals import connection_created
 
+from aaah_core.logs import log_error
+
 __all__ = [
     "IDLE",
     "close_worker_connections",
@@ -106,9 +108,10 @@ def _tend(connection: Any, step: Callable[[Any], None]) -> None:
         connection.queries_log.clear()  # as Django does when a request begins
         if connection.connection is not None:
             step(connection)
-    except Exception:
+    except Exception as error:  # noqa: BLE001 - drivers have their own
         # The call is as good as it was: only its thread's connection is in a bad way.
-        logger.exception("A connection to the database %r could not be closed", connection.alias)
+        told = "Error %s: a connection to the database %r could not be closed"
+        log_error(logger, error, told, connection.alias)
         _forget(connection)
 
 

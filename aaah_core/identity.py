@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from aaah_core.connection import Connection
     from aaah_core.handlers import AsyncActionHandler
 
-__all__ = ["UNSUBSCRIBED", "begin", "settled", "stands"]
+__all__ = ["UNSUBSCRIBED", "begin", "settle_all", "settled", "stands"]
 
 logger = logging.getLogger("aaah.identity")
 
 #: The event that tells a client that a membership of its ended.
 UNSUBSCRIBED = "aaah.unsubscribed"
+
+#: How many connections are asked about what they may keep at once.
+ABREAST = 32
+
+#: Seconds after which the next are asked whatever these do.
+PATIENCE = 5.0
 
 
 def begin(connection: Connection, *, admit: bool = True) -> None:
@@ -48,11 +54,21 @@ def begin(connection: Connection, *, admit: bool = True) -> None:
             events.hold(connection)
 
 
-async def settled(connections: Iterable[Connection]) -> None:
-    """Wait until everything is asked for several connections."""
+async def settled(connections: Iterable[Connection], seconds: float | None = None) -> None:
+    """Wait until everything is asked for several connections, or for so many seconds at most."""
     settling = [each.settling for each in connections if each.settling is not None]
     if settling:
-        await asyncio.wait(settling)
+        await asyncio.wait(settling, timeout=seconds)
+
+
+async def settle_all(changed: dict[Connection, bool]) -> None:
+    """Ask what connections may keep, and with those that say so whether they may stay at all."""
+    while changed:
+        some = [changed.popitem() for _ in range(min(len(changed), ABREAST))]
+        for connection, admit in some:
+            begin(connection, admit=admit)
+        # Whose checks hang hears of no group, and keeps nobody else waiting.
+        await settled((connection for connection, _ in some), PATIENCE)
 
 
 async def _settle(connection: Connection) -> None:

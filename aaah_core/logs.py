@@ -37,6 +37,8 @@ _HARMLESS = {
 }
 #: The parts of a header or of a query string that may be secrets on their own.
 _PARTS = re.compile(r"[\s,;&\"]+")
+#: A token whose claims, and whose signature, are secrets on their own.
+_TOKEN = re.compile(r"[\w-]{16,}\.[\w-]{16,}\.[\w-]{16,}", re.ASCII)
 
 #: How often one connection's failure of one kind is written within so many seconds.
 _TIMES = 10
@@ -164,6 +166,8 @@ def _secrets(call: Call | None, scope: Scope | None) -> Iterator[str]:
         if len(secret) >= _SHORTEST:
             yield secret
             yield repr(secret)[1:-1]
+            if _TOKEN.fullmatch(secret):
+                yield from secret.split(".")
 
 
 def _sent(call: Call | None, scope: Scope) -> Iterator[str]:

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from channels.layers import get_channel_layer
 
 from aaah_core import conf, identity
-from aaah_core.accounts import Finding, Person, Row, adopt, look, name_of, row_of
+from aaah_core.accounts import Finding, Person, Row, adopt, name_of, row_of, session_name
 from aaah_core.close_codes import CloseCode
-from aaah_core.credentials import CREDENTIAL, Credential
 from aaah_core.groups import group_name
 from aaah_core.hub import hub
 from aaah_core.layers import within
 from aaah_core.listening import listen, stop
-from aaah_core.workers import run_apart
+from aaah_core.logs import printable
+from aaah_core.looks import Round, credential_of, ended, is_another, look_at, person_of
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
 
-__all__ = ["announce", "end", "forget", "name_for", "name_of", "session_name", "watch"]
+__all__ = ["announce", "end", "forget", "name_for", "name_of", "watch"]
 
 logger = logging.getLogger("aaah.identity")
 
@@ -36,14 +36,12 @@ GROUP = group_name("aaah.people")
 #: The type of what they tell.
 TYPE = "aaah.people"
 
-#: Seconds after which a session is looked at that is about to end.
+#: Seconds after which what is about to happen has happened: a session is deleted only after Django
+#: says so, and who came in between was let in by it.
 SOON = 1.0
 
 #: Seconds after which a layer is asked again that failed.
 AGAIN = 5.0
-
-#: How many connections are asked about what they may keep at once.
-ABREAST = 32
 
 _ID = uuid.uuid4().hex
 
@@ -57,10 +55,11 @@ class People:
         self._connections: dict[str, dict[Connection, tuple[Any, Row]]] = {}
         #: What stood for their rights when they were last looked at.
         self._rights: dict[str, int] = {}
-        self._due: set[str] = set()
-        #: Those of them whose rights were changed, by what is known.
+        #: Those whose rights were changed, by what is known.
         self._suspects: set[str] = set()
-        self._looking: asyncio.Task[None] | None = None
+        #: Neither waits for the other, as either may hang.
+        self._rounds = Round(self._look_at_users), Round(self._look_at_credentials)
+        self._joining: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._layer: Any = get_channel_layer()
@@ -72,12 +71,14 @@ class People:
             # What listens for all belongs to nobody's context.
             self._listening = self._loop.create_task(self._listen(), context=Context())
         self._tick(first=True)
+        # What was told before anybody was looked at, nobody has heard.
+        self._ask_to_look_soon(self._connections)
 
     async def stop(self) -> None:
         """Look at nobody any more."""
         if self._timer is not None:
             self._timer.cancel()
-        for task in (self._looking, self._listening):
+        for task in (*(each.task for each in self._rounds), self._joining, self._listening):
             if task is not None:
                 await stop(task)
         if self._channel is not None:
@@ -116,6 +117,10 @@ class People:
         except Exception as error:  # noqa: BLE001 - a layer has its own; it is tried again
             _deaf(error)
 
+    async def _join_again(self) -> None:
+        await self._join()
+        self._joining = None
+
     def _heard_from_afar(self, message: dict[str, Any]) -> None:
         if message.get("type") == TYPE and message.get("origin") != _origin():
             self.heard(message)
@@ -124,15 +129,14 @@ class People:
         """See to those that a message is about."""
         people, session = message["people"], message["session"]
         names = self._connections if people is None else people
-        if message["later"]:
-            self._loop.call_later(SOON, self._ask_to_look, names)
-        elif session is None:
-            self._ask_to_look(names, rights=message["rights"])
-        else:
+        if session is not None:
             for name in names:
                 for connection in list(self._connections.get(name, ())):
                     if _session_of(connection) == session:
                         end(connection, "the user logged out")
+        elif not message["later"]:
+            self._ask_to_look(names, rights=message["rights"])
+        self._ask_to_look_soon(names)
 
     # Looking.
 
@@ -143,42 +147,32 @@ class People:
         if not first:
             self._ask_to_look(self._connections, again=True)
 
+    def _ask_to_look_soon(self, names: Iterable[str]) -> None:
+        self._loop.call_later(SOON, self._ask_to_look, names, context=Context())
+
     def _ask_to_look(
         self, names: Iterable[str], *, rights: bool = False, again: bool = False
     ) -> None:
         known = self._connections.keys() & set(names)
-        self._due |= known
+        if not known or people_of(self._loop) is not self:
+            return
         if rights:
             self._suspects |= known
-        if self._looking is None and self._due and people_of(self._loop) is self:
-            self._looking = asyncio.Task(self._look_at_all(again), loop=self._loop)
+        if again and self._channel is not None and self._joining is None:
+            # Which heals a layer that forgot us, and keeps one from forgetting.
+            self._joining = asyncio.Task(self._join_again(), loop=self._loop)
+        for each in self._rounds:
+            each.ask(known)
 
-    async def _look_at_all(self, join_again: bool) -> None:
-        try:
-            if join_again and self._channel is not None:
-                # Which heals a layer that forgot us, and keeps one from forgetting.
-                await self._join()
-            while self._due:
-                due, self._due = self._due, set()
-                suspects, self._suspects = self._suspects & due, self._suspects - due
-                await self._look_at(due, suspects)
-        except Exception:
-            logger.exception("Who is connected could not be looked at: it is tried again")
-        finally:
-            self._looking = None
-
-    async def _look_at(self, due: set[str], suspects: set[str]) -> None:
-        seen = [
-            (name, connection, _person(connection, *known))
-            for name in due
-            for connection, known in self._connections.get(name, {}).items()
-        ]
+    async def _look_at_users(self, due: set[str]) -> None:
+        seen = [each for each in self._seen(due) if each[2].row]
         if not seen:
             return
-        findings = await run_apart(look, [person for _, _, person in seen])
+        findings = await look_at([person for _, _, person in seen])
+        suspects, self._suspects = self._suspects & due, self._suspects - due
         changed: dict[Connection, bool] = {}
         for (name, connection, person), finding in zip(seen, findings, strict=True):
-            if _is_another(connection, person):
+            if is_another(connection, person):
                 continue  # another's by now, or let in by something else
             if finding.ended is not None:
                 end(connection, finding.ended)
@@ -189,11 +183,25 @@ class People:
                 # What its rights were before, nobody knows: its memberships may be too many.
                 changed[connection] = False
             adopt(person, finding.fresh)
-            if person.row and connection in self._connections.get(name, ()):
+            if connection in self._connections.get(name, ()):
                 self._connections[name][connection] = person.user, vars(finding.fresh)
         found = zip((name for name, _, _ in seen), findings, strict=True)
         self._rights |= {name: each.rights for name, each in found if name in self._connections}
-        await _settle(changed)
+        await identity.settle_all(changed)
+
+    async def _look_at_credentials(self, due: set[str]) -> None:
+        seen = [(each, person) for _, each, person in self._seen(due) if person.credential]
+        refused = await ended(person.credential for _, person in seen if person.credential)
+        for connection, person in seen:
+            if person.credential in refused and not is_another(connection, person):
+                end(connection, refused[person.credential])
+
+    def _seen(self, due: set[str]) -> list[tuple[str, Connection, Person]]:
+        return [
+            (name, connection, person_of(connection, *known))
+            for name in due
+            for connection, known in self._connections.get(name, {}).items()
+        ]
 
     def _has_changed(self, name: str, finding: Finding, suspects: set[str]) -> bool:
         rights = self._rights.get(name, finding.rights)
@@ -201,42 +209,14 @@ class People:
 
 
 def _deaf(error: Exception) -> None:
-    logger.warning("The channel layer tells nothing of changes of users: %r", error)
-
-
-async def _settle(changed: dict[Connection, bool]) -> None:
-    """Ask what connections may keep, and with those that say so whether they may stay at all."""
-    while changed:
-        some = [changed.popitem() for _ in range(min(len(changed), ABREAST))]
-        for connection, admit in some:
-            identity.begin(connection, admit=admit)
-        await identity.settled(connection for connection, _ in some)
-
-
-def _person(connection: Connection, known: Any, row: Row) -> Person:
-    user, session = connection.user, connection.consumer.scope.get("session")
-    return Person(user, session, row if user is known else row_of(user), _credential(connection))
-
-
-def _is_another(connection: Connection, person: Person) -> bool:
-    return connection.user is not person.user or _credential(connection) is not person.credential
-
-
-def _credential(connection: Connection) -> Credential | None:
-    credential: Credential | None = connection.consumer.scope.get(CREDENTIAL)
-    return credential
+    told = "The channel layer tells nothing of changes of users: %s"
+    logger.warning(told, printable(repr(error)))
 
 
 def end(connection: Connection, why: str) -> None:
     """Close a connection whose user may not be here any more."""
     logger.info("%s ends a connection: %s", type(connection.consumer).__qualname__, why)
     connection.transport.expel(CloseCode.SESSION_ENDED)
-
-
-def session_name(session: Any) -> str | None:
-    """Return what a session is called between processes: its key is nobody else's to know."""
-    key = getattr(session, "session_key", None)
-    return group_name("session", key) if key else None
 
 
 def _session_of(connection: Connection) -> str | None:
@@ -255,7 +235,7 @@ def people_of(loop: asyncio.AbstractEventLoop) -> People | None:
 def name_for(connection: Connection) -> str | None:
     """Return what the user of a connection is called; None for who is not looked at."""
     name = name_of(connection.user)
-    credential = _credential(connection)
+    credential = credential_of(connection)
     if name is None and credential is not None:
         return f"credential.{id(credential)}"  # nobody else's: no other process speaks of it
     return name

@@ -66,7 +66,7 @@ def _many_to_many(model: Any, name: str) -> Any:
 
 
 def _logged_out(*, request: Any, user: Any, **kwargs: Any) -> None:
-    from aaah_core.people import session_name
+    from aaah_core.accounts import session_name  # which a start of Django does without
 
     if user is None:
         return
@@ -152,9 +152,11 @@ _tasks: set[asyncio.Task[None]] = set()
 
 async def _send(layer: Any, message: dict[str, Any]) -> None:
     from aaah_core.layers import within
+    from aaah_core.logs import printable
     from aaah_core.people import GROUP
 
     try:
         await within(layer.group_send(GROUP, message), PATIENCE)
     except Exception as error:  # noqa: BLE001 - a layer has its own; nobody's logout may fail of it
-        logger.warning("Other processes could not be told of a change of users: %r", error)
+        told = "Other processes could not be told of a change of users: %s"
+        logger.warning(told, printable(repr(error)))

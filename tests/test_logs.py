@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from aaah_async_action.decorators import async_action
-from aaah_core import BasePermission, log_error, logs
+from aaah_core import BasePermission, databases, log_error, logs
 from aaah_core.logs import printable
 from aaah_core.testing import connect, registry
 from tests.conftest import Socket, action, consumer
@@ -102,6 +102,27 @@ async def test_what_the_handshake_carried_is_removed_too_and_the_host_is_not(cap
     )
     await failed(lambda data: ValueError(said), "5", **SCOPE)
     assert "ValueError: " + "[removed], " * 6 + "[removed] at example.org" in caplog.text
+
+
+async def test_a_part_of_a_token_is_removed_as_the_whole_is(caplog):
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiNyJ9MA.c2lnbmF0dXJlLW9mLWl0"
+    _, claims, signature = token.split(".")
+    headers = [(b"authorization", b"Bearer " + token.encode())]
+    await failed(lambda data: ValueError(f"bad {signature} of {claims}"), "5", headers=headers)
+    await failed(lambda data: ValueError(f"bad {signature} of {claims}"), token)
+    await failed(lambda data: ValueError("of www.example.org"), "www.example.com")
+    assert caplog.text.count("ValueError: bad [removed] of [removed]") == 2
+    assert "ValueError: of www.example.org" in caplog.text
+
+
+def test_what_a_database_driver_raises_forges_no_line(caplog):
+    def fail(connection):
+        raise OSError(f"away: {FORGED}")
+
+    connection = SimpleNamespace(alias="nowhere", queries_log=[], connection=object())
+    databases._tend(connection, fail)
+    assert r"OSError: away: x\n2026 ERROR" in caplog.text
+    assert connection.connection is None
 
 
 class Quotes(BasePermission):

@@ -11,6 +11,7 @@ from aaah_core import (
     Call,
     CallNext,
     Check,
+    ConfigurationError,
     DefaultPermissions,
     ExceptionHandler,
     Middleware,
@@ -63,7 +64,17 @@ def aaah_exception_handlers(
 
 @hookimpl
 def aaah_actions(handler_class: type[Any]) -> Mapping[str, Action] | None:
-    """Return the actions of a viewset that `serve` made a handler of."""
+    """Return the actions of a viewset that `serve` made a handler of.
+
+    Raises:
+        ConfigurationError: The class has `authentication_classes`, which would not be asked.
+    """
+    if hasattr(handler_class, "authentication_classes"):
+        raise ConfigurationError(
+            f"{handler_class.__qualname__} has authentication_classes, and nobody asks them: who "
+            f"connected is who calls. Take them away, and let them say at the handshake who that "
+            f"is, in asgi.py: aaah_drf.authentication.AuthenticationMiddleware(sockets, [...])."
+        )
     return getattr(handler_class, "viewset_actions", None)
 
 

@@ -9,6 +9,7 @@ import pytest
 from channels.layers import InMemoryChannelLayer, channel_layers
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
+from django.urls import path
 from rest_framework.authentication import (
     BaseAuthentication,
     BasicAuthentication,
@@ -16,12 +17,16 @@ from rest_framework.authentication import (
     get_authorization_header,
 )
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
+from rest_framework.response import Response
+from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from aaah_async_action.decorators import async_action
-from aaah_core import AsyncAPIConsumer
+from aaah_core import AsyncAPIConsumer, ConfigurationError
 from aaah_core.testing import Refused, connect
 from aaah_drf.authentication import AuthenticationMiddleware
+from aaah_drf.handlers import GenericAsyncAPIActionHandler
 from aaah_drf.request import request_of
+from aaah_drf.viewsets import serve
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -234,4 +239,40 @@ async def test_what_is_no_websocket_passes() -> None:
     scope = {"type": "http", "headers": []}
     await AuthenticationMiddleware(application, [KeyAuthentication])(scope, None, None)  # type: ignore[arg-type]  # unused
     assert passed == [scope]
+    assert not KeyAuthentication.asked
+
+
+class Signed:
+    """What a project's views and handlers may have in common."""
+
+    authentication_classes = (KeyAuthentication,)
+
+
+@pytest.mark.parametrize("base", [AsyncAPIConsumer, GenericAsyncAPIActionHandler])
+def test_authentication_classes_that_nobody_would_ask_stop_the_start(base: Any) -> None:
+    shelf: Any = type("Shelf", (Signed, base), {})
+    if base is AsyncAPIConsumer:
+        library: Any = shelf
+    else:
+        routes = {"routepatterns": (path("shelf/", shelf.as_aaah()),)}
+        library = type("Library", (AsyncAPIConsumer,), routes)
+    with pytest.raises(ConfigurationError, match="Shelf has authentication_classes") as refused:
+        library.as_asgi()
+    assert "aaah_drf.authentication.AuthenticationMiddleware" in str(refused.value)
+
+
+async def test_those_of_a_served_viewset_are_for_its_views(emma: User) -> None:
+    class Users(ReadOnlyModelViewSet[User]):
+        authentication_classes = (KeyAuthentication,)
+        permission_classes = ()
+        queryset = User.objects.all()
+
+        def list(self, request: Any) -> Response:
+            return Response([str(request.user)])
+
+    class Library(AsyncAPIConsumer):
+        routepatterns = (path("users/", serve(Users)),)
+
+    async with connect(Library.as_asgi(), user=emma) as client:
+        assert (await client.call("list", "users/"))["data"] == ["emma"]
     assert not KeyAuthentication.asked

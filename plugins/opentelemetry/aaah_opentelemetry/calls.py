@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from functools import cache
 from time import perf_counter
@@ -123,4 +124,14 @@ def _tell(span: Span, reply: Reply, outcome: dict[str, str]) -> None:
     if reply.status >= 500:  # what is the client's fault is no error of a server's span
         span.set_status(StatusCode.ERROR)
         if reply.exception is not None:
-            span.record_exception(reply.exception)
+            span.add_event("exception", _told(reply, reply.exception))
+
+
+def _told(reply: Reply, error: BaseException) -> dict[str, str]:
+    # What it says may quote what the client sent; the log has that under the id, cleaned.
+    told = {
+        "exception.type": class_name(type(error)),
+        "exception.stacktrace": "".join(traceback.format_tb(error.__traceback__)),
+    }
+    ids = [str(each["id"]) for each in reply.errors if "id" in each]
+    return {**told, "aaah.error_id": ids[0]} if ids else told

@@ -61,8 +61,8 @@ class Desk(AsyncAPIConsumer):
             return
 
     @async_action
-    async def bug(self):
-        raise ZeroDivisionError("oops")
+    async def bug(self, token: str):
+        raise ZeroDivisionError(f"oops: {token}")
 
     @async_action
     async def odd(self):
@@ -149,13 +149,16 @@ async def test_a_fault_of_the_client_is_no_error_of_the_span(client):
         assert found[name].events == ()
 
 
-async def test_a_bug_is_an_error_with_its_exception(client):
-    await client.call("bug")
+async def test_a_bug_is_an_error_with_its_place_and_its_id_and_nothing_that_was_sent(client):
+    reply = await client.call("bug", token="a secret of the client's")
     span = spans()["bug"]
     assert span.status.status_code is StatusCode.ERROR
     assert span.attributes["error.type"] == "builtins.ZeroDivisionError"
     [event] = span.events
-    assert event.attributes["exception.message"] == "oops"
+    assert event.attributes["exception.type"] == "builtins.ZeroDivisionError"
+    assert "in bug" in event.attributes["exception.stacktrace"]
+    assert event.attributes["aaah.error_id"] == reply["errors"][0]["id"]
+    assert "secret" not in span.to_json()
 
 
 async def test_a_client_adds_no_name_and_no_attribute(client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import django
 from django.conf import settings
 from django.core.management import call_command
+
+IN_MEMORY = '{"BACKEND": "channels.layers.InMemoryChannelLayer"}'
 
 settings.configure(
     SECRET_KEY="a key of these tests, and of nothing else, as long as is wanted",
@@ -22,10 +25,11 @@ settings.configure(
     ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["DATABASE"]}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
+    CHANNEL_LAYERS={"default": json.loads(os.environ.get("LAYER", IN_MEMORY))},
     AAAH={"IDENTITY_INTERVAL": float(os.environ["INTERVAL"])},
     SIMPLE_JWT={
         "AUTH_TOKEN_CLASSES": (
+            "project.RevocableToken",
             "rest_framework_simplejwt.tokens.AccessToken",
             "rest_framework_simplejwt.tokens.SlidingToken",
         )
@@ -48,6 +52,7 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.urls import path  # noqa: E402
 from rest_framework_simplejwt.tokens import (  # noqa: E402
     AccessToken,
+    BlacklistMixin,
     RefreshToken,
     SlidingToken,
     Token,
@@ -58,7 +63,15 @@ from aaah_core import AsyncAPIConsumer  # noqa: E402
 from aaah_simplejwt.consumers import JWTConsumer  # noqa: E402
 from aaah_simplejwt.middleware import JWTAuthMiddleware  # noqa: E402
 
+
+class RevocableToken(BlacklistMixin["RevocableToken"], AccessToken):
+    """An access token of a class that asks the blacklist."""
+
+    token_type = "revocable"
+
+
 KINDS: dict[str, type[Token]] = {
+    "revocable": RevocableToken,
     "access": AccessToken,
     "refresh": RefreshToken,
     "sliding": SlidingToken,
@@ -82,8 +95,13 @@ class Tools(AsyncAPIConsumer):
         return str(token)
 
     @async_action
-    def blacklist(self, token: str) -> None:
-        SlidingToken(token).blacklist()  # type: ignore[arg-type]  # its stubs know no text
+    def access(self, refresh: str) -> str:
+        return str(RefreshToken(refresh).access_token)  # type: ignore[arg-type]  # its stubs know no text
+
+    @async_action
+    def blacklist(self, token: str, kind: str = "sliding") -> None:
+        made: Any = KINDS[kind](token)  # type: ignore[arg-type]  # as above
+        made.blacklist()
 
     @async_action
     def delete(self, user: str) -> None:

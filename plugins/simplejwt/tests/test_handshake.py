@@ -172,6 +172,8 @@ def unsigned(token: str, algorithm: str) -> str:
 
 HOSTILE: dict[str, Callable[[User, Make], str]] = {
     "expired": lambda user, token: token(user, seconds=-1),
+    "that is not valid yet": lambda user, token: token(user, nbf=2**33),
+    "from the future": lambda user, token: token(user, iat=2**33),
     "of another key": lambda user, token: token(user, key="somebody else's key, and as long"),
     "of another algorithm": lambda user, token: token(user, algorithm="HS512", key="x" * 64),
     "of the right key and another algorithm": lambda user, token: token(user, algorithm="HS384"),

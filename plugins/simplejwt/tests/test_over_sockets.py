@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from websockets import ConnectionClosed, InvalidStatus
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.sync.client import connect as connect_in_sync
 
 HERE = Path(__file__).parent
 
@@ -38,17 +39,26 @@ class Server:
         return reply["data"]
 
 
+COMMANDS = {
+    "uvicorn": [
+        *("uvicorn", "--app-dir", str(HERE), "--ws", "websockets-sansio"),
+        *("--lifespan", "off", "--log-level", "info"),
+    ],
+    "daphne": ["daphne", "-v", "2"],
+}
+
+
 @contextmanager
-def _serving(folder: Path, name: str, **environment: str) -> Iterator[Server]:
+def _serving(server: str, folder: Path, name: str, **environment: str) -> Iterator[Server]:
     log = folder / f"{name}.log"
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as out:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "uvicorn", "--app-dir", str(HERE)),
-                *("--fd", str(listener.fileno()), "--ws", "websockets-sansio"),
-                *("--lifespan", "off", "--log-level", "info", "project:application"),
+                *(sys.executable, "-m", *COMMANDS[server]),
+                *("--fd", str(listener.fileno()), "project:application"),
             ],
             env={**os.environ, "DATABASE": str(folder / "db.sqlite3"), **environment},
+            cwd=HERE,
             stdout=out,
             stderr=subprocess.STDOUT,
             pass_fds=[listener.fileno()],
@@ -60,20 +70,23 @@ def _serving(folder: Path, name: str, **environment: str) -> Iterator[Server]:
             process.wait(10)
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+@pytest.fixture(
+    scope="module", params=["uvicorn", pytest.param("daphne", marks=pytest.mark.programme)]
+)
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server]]:
     """Two processes of one project; they share the database and no channel layer.
 
     The first hears of changes by signal alone, the second by its looks.
     """
     folder = tmp_path_factory.mktemp("simplejwt")
     with ExitStack() as stack:
-        first = stack.enter_context(_serving(folder, "first", MIGRATE="1", INTERVAL="3600"))
-        with socket.create_connection(("127.0.0.1", first.port)) as ready:
-            ready.sendall(b"GET /ws/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            ready.settimeout(60)
-            ready.recv(1)  # it serves, so the tables are there
-        second = stack.enter_context(_serving(folder, "second", INTERVAL="0.2"))
+        migrated = _serving(request.param, folder, "first", MIGRATE="1", INTERVAL="3600")
+        first = stack.enter_context(migrated)
+        with connect_in_sync(f"ws://127.0.0.1:{first.port}/ws/", proxy=None, open_timeout=60):
+            pass  # it serves, so the tables are there
+        second = stack.enter_context(_serving(request.param, folder, "second", INTERVAL="0.2"))
         yield first, second
 
 
@@ -150,6 +163,27 @@ async def test_a_blacklisted_token_ends_its_sockets_here_by_signal_and_elsewhere
         assert await status_of(server, **bearer(token)) == 403
         async with server.open() as client:
             assert (await call(client, "authenticate", token=token))["status"] == 401
+
+
+async def test_a_blacklisted_refresh_token_ends_no_access_token_but_of_a_class_that_asks(
+    servers: tuple[Server, Server],
+) -> None:
+    here, elsewhere = servers
+    refresh = await here.tool("token", user="emma", kind="refresh")
+    access = await here.tool("access", refresh=refresh)
+    revocable = await here.tool("token", user="emma", kind="revocable")
+    async with (
+        elsewhere.open(**bearer(access)) as plain,
+        elsewhere.open(**bearer(revocable)) as asking,
+    ):
+        assert (await call(asking, "who"))["data"] == "emma"
+        await here.tool("blacklist", token=refresh, kind="refresh")
+        await here.tool("blacklist", token=revocable, kind="revocable")
+        assert await code_of_end(asking) == 4401
+        assert (await call(plain, "who"))["data"] == "emma"
+    async with here.open(**bearer(access)) as plain:
+        assert (await call(plain, "who"))["data"] == "emma"
+    assert await status_of(here, **bearer(revocable)) == 403
 
 
 async def test_a_replayed_token_opens_no_socket_once_it_has_expired(

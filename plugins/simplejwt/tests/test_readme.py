@@ -49,3 +49,10 @@ async def test_the_examples_let_in_who_brings_a_token_and_no_other(
             "status": 200,
         }
         assert (await client.call("hello"))["data"] == "hello"
+
+
+def test_the_tokens_of_the_example_are_of_the_type_that_asks_the_blacklist() -> None:
+    example = run(2)
+    access = example["Refresh"]().access_token
+    assert isinstance(access, example["RevocableToken"])
+    assert access["token_type"] == "revocable"

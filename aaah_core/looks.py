@@ -1,0 +1,159 @@
+"""Looks at people: in threads of their own, and given up where a database hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aaah_core.accounts import Finding, Person, Row, look, row_of
+from aaah_core.credentials import CREDENTIAL, Credential
+from aaah_core.logs import log_error
+from aaah_core.workers import run_apart
+
+if TYPE_CHECKING:
+    from aaah_core.connection import Connection
+
+__all__ = ["Round", "credential_of", "ended", "is_another", "look_at", "person_of"]
+
+logger = logging.getLogger("aaah.identity")
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Seconds after which a look at the database is given up.
+LONGEST = 20.0
+
+#: Seconds after which a kind of credentials is: it may have to ask somebody about each.
+LONGEST_OF_CREDENTIALS = 60.0
+
+#: Looks of one kind that may hang at once: each has a thread, and perhaps a database connection.
+MOST = 4
+
+#: Seconds after which a look is tried again that failed.
+AGAIN = 5.0
+
+#: Room for the looks at the database, and at each kind of credentials.
+_rooms: dict[Any, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(MOST))
+
+
+class Round:
+    """Looks at whoever is due, again and again, until nobody is.
+
+    Args:
+        look: What looks at some; they are due again if it raises.
+    """
+
+    def __init__(self, look: Callable[[set[str]], Awaitable[None]]) -> None:
+        self._look = look
+        self._loop = asyncio.get_running_loop()
+        self._due: set[str] = set()
+        self._later: asyncio.TimerHandle | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def ask(self, names: Iterable[str] = ()) -> None:
+        """Let some be looked at, and those that wait."""
+        self._due.update(names)
+        if self.task is None and self._due:
+            self.task = asyncio.Task(self._run(), loop=self._loop)
+
+    async def _run(self) -> None:
+        try:
+            while self._due:
+                due, self._due = self._due, set()
+                try:
+                    await self._look(due)
+                except Exception as error:  # noqa: BLE001 - databases and caches have their own
+                    told = "Error %s: who is connected could not be looked at: it is tried again"
+                    log_error(logger, error, told)
+                    self._due |= due
+                    if self._later is None:
+                        self._later = self._loop.call_later(AGAIN, self._again, context=Context())
+                    return
+        finally:
+            self.task = None
+
+    def _again(self) -> None:
+        self._later = None
+        self.ask()
+
+
+async def look_at(people: Sequence[Person]) -> list[Finding]:
+    """Return what the database says of people, in their order.
+
+    Raises:
+        TimeoutError: It took longer than `LONGEST`, or so did too many looks before it.
+        Exception: What the database raises.
+    """
+    return await _given_time(LONGEST, look, people, kind=look)
+
+
+async def ended(credentials: Iterable[Credential]) -> dict[Credential, str]:
+    """Return those that hold no more, each with why.
+
+    Each kind is asked on its own: one that fails or hangs keeps no other from being asked.
+    """
+    by_class: dict[type[Credential], list[Credential]] = defaultdict(list)
+    for credential in credentials:
+        by_class[type(credential)].append(credential)
+    found: dict[Credential, str] = {}
+    for each in await asyncio.gather(*(_ended_of(*item) for item in by_class.items())):
+        found |= each
+    return found
+
+
+async def _ended_of(kind: type[Credential], some: list[Credential]) -> dict[Credential, str]:
+    try:
+        return dict(await _given_time(LONGEST_OF_CREDENTIALS, kind.ended, some, kind=kind))
+    except Exception as error:  # noqa: BLE001 - whatever it is, they are asked about again
+        log_error(logger, error, "Error %s: %s could not say which hold", kind.__qualname__)
+        return {}
+
+
+async def _given_time(seconds: float, function: Callable[[T], R], argument: T, *, kind: Any) -> R:
+    """Run sync code in a thread of its own, which runs on where it is given up."""
+    room = _rooms[kind]
+
+    def run() -> R:
+        # Taken here, in the thread: one that never begins has nothing to give back.
+        if not room.acquire(blocking=False):
+            raise TimeoutError(f"{MOST} looks before this one still wait for an answer")
+        try:
+            return function(argument)
+        finally:
+            room.release()
+
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await run_apart(run)
+    except TimeoutError:
+        if limit.expired():
+            raise TimeoutError(f"no answer within {seconds:g} s") from None
+        raise
+
+
+def person_of(connection: Connection, known: Any, row: Row) -> Person:
+    """Return who a connection belongs to now.
+
+    Args:
+        connection: The connection.
+        known: The user that it had when it was last looked at.
+        row: That user's row.
+    """
+    user, session = connection.user, connection.consumer.scope.get("session")
+    return Person(user, session, row if user is known else row_of(user), credential_of(connection))
+
+
+def is_another(connection: Connection, person: Person) -> bool:
+    """Return whether a connection belongs to somebody else by now, or was let in by else."""
+    return connection.user is not person.user or credential_of(connection) is not person.credential
+
+
+def credential_of(connection: Connection) -> Credential | None:
+    """Return what its user showed to be let in, if that was a credential."""
+    credential: Credential | None = connection.consumer.scope.get(CREDENTIAL)
+    return credential
