@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["linked_pages", "setup"]
 
 _SECTION = re.compile(r"^## +(.+)$", re.MULTILINE)
-_PAGE = re.compile(r"\]\((?!\w+:)([\w./-]+)\.md\)")
+_PAGE = re.compile(r"\]\((?!\w+:)([\w./-]+)\.md(?:#[\w-]*)?\)")
 
 #: What stands outside docs/ in the repository, and where it is in the site.
 _ELSEWHERE = [
@@ -33,7 +33,7 @@ def linked_pages(text: str) -> Iterator[tuple[str, list[str]]]:
         text: An `index.md`.
     """
     seen: set[str] = set()
-    _, *parts = _SECTION.split(f"## \n{text}")
+    parts = ["", *_SECTION.split(text)]  # what stands before the first section has no heading
     for heading, body in zip(parts[::2], parts[1::2], strict=True):
         pages = [page for page in _PAGE.findall(body) if _is_next_below(page)]
         if new := [page for page in dict.fromkeys(pages) if page not in seen]:
@@ -51,11 +51,14 @@ def _add(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = link.sub(page, source[0])
     if posixpath.basename(docname) != "index":
         return
-    for heading, pages in linked_pages(source[0]):
-        lines = "\n".join(pages)
-        source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{lines}\n```\n"
+    source[0] += "".join(_tree(*section) for section in linked_pages(source[0]))
     if docname == "index":
-        source[0] += "\n```{toctree}\n:hidden:\n:caption: Reference\n\nreference/index\n```\n"
+        source[0] += _tree("Reference", ["reference/index"])
+
+
+def _tree(heading: str, pages: list[str]) -> str:
+    caption = f":caption: {heading}\n" if heading else ""
+    return "\n\n```{toctree}\n:hidden:\n" + caption + "\n" + "\n".join(pages) + "\n```\n"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
