@@ -35,7 +35,6 @@ autodoc_type_aliases = {name: f"aaah_core.{name}" for name in aaah_core.__all__}
 add_module_names = False
 autodoc_default_options = {
     "members": True,
-    "undoc-members": True,
     "show-inheritance": True,
     "exclude-members": "base_send",  # Channels' own
 }

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import json
 import re
+from functools import cache
 from importlib import import_module
 
 import pytest
@@ -19,6 +20,11 @@ from tests.pages import DOCS, ROOT, blocks
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("aaah_")]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+TESTS = {
+    name
+    for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("plugins/*/tests/test_*.py")]
+    for name in [path.stem, *re.findall(r"def (test_\w+)\(", path.read_text("utf-8"))]
+}
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
 _OURS = ("aaah_", "rest_framework_channels")
@@ -77,6 +83,15 @@ def test_a_link_to_nothing_is_found(tmp_path):
         "[e](no.md) [f](#no-heading) [g](page.md#twice-2) [h\n](.)"
     )
     assert list(_dead(page)) == ["no.md", "#no-heading", "page.md#twice-2", "."]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_test_and_file_of_ours_that_a_page_names_exists(page):
+    text = page.read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+|(?:plugins|docs|aaah_core)/[\w./-]+\w)`", _prose(page)))
+    tests = {name for name in named if "/" not in name}
+    assert {name for name in named - tests if not (ROOT / name).exists()} == set()
+    assert {name for name in tests if name not in TESTS and f"def {name}(" not in text} == set()
 
 
 def test_every_page_is_in_the_navigation():
@@ -150,4 +165,7 @@ def _is_said(owner, member):
 
 
 def _commented(where, name):
-    return re.search(rf"^ *#: ?\S.*\n *{name}(:| =) ", inspect.getsource(where), re.MULTILINE)
+    return re.search(rf"^ *#: ?\S.*\n *{name}(:| =) ", _source(where), re.MULTILINE)
+
+
+_source = cache(inspect.getsource)

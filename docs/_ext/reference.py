@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,19 +38,18 @@ def public_modules(plugin: Path) -> list[str]:
     return sorted(name for name, path in files.items() if path.is_file())
 
 
-def _pages() -> Iterator[tuple[str, str]]:
-    core = ["aaah_core", "hooks", "aaah_core.testing"]
-    yield "aaah_core.rst", _core()
-    yield "hooks.rst", _hooks()
-    yield "aaah_core.testing.rst", f"{_title('aaah_core.testing')}{_module('aaah_core.testing')}"
+def _pages() -> dict[str, str]:
     plugins = sorted(path.parent for path in ROOT.glob("plugins/*/README.md"))
-    for plugin in plugins:
-        yield f"{plugin.name}.markdown", _plugin(plugin)
-    readme = (ROOT / "README.md").read_text("utf-8")
-    yield "README.markdown", readme.replace("# AAAH\n", "# README\n", 1)
-    yield "CHANGELOG.markdown", (ROOT / "CHANGELOG.md").read_text("utf-8")
-    plugin_pages = [plugin.name for plugin in plugins]
-    yield "index.rst", _index([*core, *plugin_pages, "README", "CHANGELOG"])
+    readme, changes = ((ROOT / f"{name}.md").read_text("utf-8") for name in ("README", "CHANGELOG"))
+    pages = {
+        "aaah_core.rst": _core(),
+        "hooks.rst": _hooks(),
+        "testing.rst": _title("aaah_core.testing") + ".. automodule:: aaah_core.testing\n",
+        **{f"{plugin.name}.markdown": _plugin(plugin) for plugin in plugins},
+        "README.markdown": readme.replace("# AAAH\n", "# README\n", 1),
+        "CHANGELOG.markdown": changes,
+    }
+    return {**pages, "index.rst": _index(Path(name).stem for name in pages)}
 
 
 def _core() -> str:
@@ -79,7 +78,8 @@ def _entry(module: str, name: str) -> str:
         return f".. autofunction:: aaah_core.{name}\n\n"
     if inspect.isclass(value):
         kind = "exception" if issubclass(value, BaseException) else "class"
-        return f".. auto{kind}:: aaah_core.{name}\n\n"
+        options = "   :undoc-members:\n"  # statuses and codes say what they are
+        return f".. auto{kind}:: aaah_core.{name}\n{options}\n"
     comment = _comments(module)["", name]
     body = "\n".join(f"   {line}" for line in _marked(comment))
     return f".. py:data:: aaah_core.{name}\n\n{body}\n\n"
@@ -102,10 +102,11 @@ def _plugin(folder: Path) -> str:
 
 
 def _module(name: str) -> str:
-    return f".. automodule:: {name}\n\n"
+    # The slot `call` of all handlers: autodoc takes it for each class's own.
+    return f".. automodule:: {name}\n   :exclude-members: call\n\n"
 
 
-def _index(pages: list[str]) -> str:
+def _index(pages: Iterable[str]) -> str:
     lines = "".join(f"   {page}\n" for page in pages)
     return f"{_title('Reference')}.. toctree::\n   :maxdepth: 1\n\n{lines}"
 
@@ -159,7 +160,11 @@ def _let_structs_show_signatures() -> None:
 
 def _write(app: Sphinx) -> None:
     FOLDER.mkdir(exist_ok=True)
-    for name, text in _pages():
+    pages = _pages()
+    for path in FOLDER.iterdir():
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
         path = FOLDER / name
         if not path.is_file() or path.read_text("utf-8") != text:  # else it would be read anew
             path.write_text(text, "utf-8")
