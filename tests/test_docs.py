@@ -115,8 +115,10 @@ async def test_the_example_of_the_first_page_answers():
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_says_what_it_is(hook):
+def test_every_hook_says_what_it_is_and_has_a_page_that_shows_it_at_work(hook):
     assert getattr(hookspecs, hook).__doc__
+    page = DOCS / "hooks" / f"{hook.removeprefix('aaah_').replace('_', '-')}.md"
+    assert any(f"def {hook}(" in code for code in blocks(page, "python"))
 
 
 @pytest.mark.parametrize(
