@@ -35,6 +35,7 @@ __all__ = [
     "Scope",
 ]
 
+#: The ASGI scope of a connection.
 Scope: TypeAlias = MutableMapping[str, Any]
 
 #: What stands in for an async or a sync answer.
@@ -115,6 +116,7 @@ class Match(msgspec.Struct):
 class Action:
     """What a client may call by name."""
 
+    #: What a client calls it.
     name: str
     #: ``run(handler, call)`` returns what the action returned. It is async, or plain where `sync`
     #: is true.
@@ -167,5 +169,7 @@ class Composition(Check):
     The plan asks `aaah_permission_check` for every operand, whichever plugin it belongs to.
     """
 
+    #: What stands between the operands, or before the one.
     operator: Literal["and", "or", "not"]
+    #: Permissions, or compositions of them.
     operands: Sequence[Any]

@@ -20,6 +20,7 @@ __all__ = ["MISSING", "Call", "Event", "Missing", "Reply"]
 class Missing(Enum):
     """The type of `MISSING`."""
 
+    #: Its one value.
     MISSING = "MISSING"
 
     def __repr__(self) -> str:
@@ -105,8 +106,11 @@ class Reply(msgspec.Struct, eq=False):
 class Event(msgspec.Struct, eq=False):
     """What a client is sent without having asked."""
 
+    #: What a client knows it by; an event method of that name is called instead of sending it.
     name: str
+    #: What the client gets.
     data: Any = None
+    #: As in HTTP.
     status: int = 200
     #: The group it was sent to, if any.
     group: str | None = None

@@ -30,11 +30,17 @@ _GROUP = re.compile(r"[a-zA-Z0-9_.-]{1,99}")
 class Options:
     """What `@async_action` was given."""
 
+    #: The action's name.
     name: str
+    #: What happens to its response.
     mode: Mode = "response"
+    #: The name of the event that a broadcast sends; the action's if None.
     broadcast_type: str | None = None
+    #: Whether the caller of a broadcast gets a reply besides the event.
     send_response_in_broadcast: bool = True
+    #: The group of a broadcast; where None, those that the handler or the consumer names.
     group: str | None = None
+    #: Whether a sync method runs in a transaction.
     atomic: bool = False
 
     @property
@@ -51,6 +57,7 @@ class Marked:
     method: Callable[..., Any]
     #: The function as it was written, in its transaction if it is atomic.
     function: Callable[..., Any]
+    #: What `@async_action` was given.
     options: Options
 
 

@@ -121,6 +121,7 @@ class DestroyModelMixin(GenericAsyncAPIActionHandler):
             self.perform_destroy(self.get_object())
         return None, 204
 
+    #: DRF's name for `remove`.
     destroy = Alias("remove")
 
     def perform_destroy(self, instance: Any) -> None:

@@ -47,6 +47,7 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
     get_serializer_context = _drf.get_serializer_context
     filter_queryset = _drf.filter_queryset
     paginate_queryset = _drf.paginate_queryset
+    #: What the context of a serializer has as its `format`.
     format_kwarg = _drf.format_kwarg
 
     def get_queryset(self) -> Any:

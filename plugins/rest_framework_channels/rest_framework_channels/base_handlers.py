@@ -74,6 +74,7 @@ class AsyncActionHandler(
     actions_kwargs: ClassVar[dict[str, dict[str, Any]]]
     routing: ClassVar[RoutingManager]
     routepatterns: ClassVar[Sequence[URLPattern]] = []
+    #: Which of `CHANNEL_LAYERS` it is.
     channel_layer_alias: str = DEFAULT_CHANNEL_LAYER
     group_send_lookup_kwargs: ClassVar[Any] = None
 
