@@ -99,7 +99,7 @@ async def test_events_at_a_steady_rate_all_arrive(redis, tmp_path):
     check(members, events)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=80, alone=True)
 async def test_10000_deliveries_a_second_leave_no_gap_and_are_as_quick_as_raw_ones(
     own_redis, tmp_path, record_property
 ):
