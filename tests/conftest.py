@@ -27,6 +27,16 @@ pytest_plugins = ["tests.programme"]
 _numbers = itertools.count(1)
 
 
+def pytest_configure(config):
+    """Let hundreds of processes that tests start compile a module once, also where Python may not.
+
+    It may not write beside sources there, but into a folder of the tests' own.
+    """
+    if sys.dont_write_bytecode and getattr(config, "cache", None) is not None:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
+
+
 @contextmanager
 def _redis_or_skip():
     with ExitStack() as stack:
