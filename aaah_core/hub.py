@@ -124,19 +124,21 @@ class Hub:
         Raises:
             Exception: What the layer raises.
         """
-        for _ in range(len(self._to_leave)):
-            name, channel = self._to_leave[0]
-            await within(self.layer.group_discard(name, channel))
-            self._to_leave.popleft()
         groups = list(self._groups.values())
-        while groups:
+        while groups or self._to_leave:
+            for _ in range(len(self._to_leave)):
+                name, channel = self._to_leave[0]
+                await within(self.layer.group_discard(name, channel))
+                self._to_leave.popleft()
             remaining = iter(groups)
             while some := list(islice(remaining, AT_ONCE)):
                 await asyncio.gather(*map(self._join_again, some))
-            # Those that came meanwhile were left to us.
+            # Those that came meanwhile were left to us, and so was what could not be left.
             groups = [group for group in self._groups.values() if not group.joined]
 
     async def _join_again(self, group: Group) -> None:
+        if self._groups.get(group.name) is not group:  # somebody closed it meanwhile
+            return
         with self._held(group):
             async with group.opening:
                 await self._open(group)

@@ -22,25 +22,19 @@ from aaah_core.registry import use
 from aaah_core.testing import registry
 from tests.redis_server import LAYERS, NotStarted, layer_of, running
 
+pytest_plugins = ["tests.programme"]
+
 _numbers = itertools.count(1)
 
-#: Processes at most that a run is spread over: more of them wait for the longest file.
-MOST = 4
 
+def pytest_configure(config):
+    """Let hundreds of processes that tests start compile a module once, also where Python may not.
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config):
-    """Spread a run of all tests over the processors, where pytest-xdist is; `-n` goes before it.
-
-    Who names files or tests has them without workers, which take their time to start, and the
-    programme has the machine to itself: it measures times.
+    It may not write beside sources there, but into a folder of the tests' own.
     """
-    if getattr(config.option, "numprocesses", 0) is not None or hasattr(config, "workerinput"):
-        return
-    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
-    if everything and "not programme" in config.option.markexpr:
-        config.option.numprocesses = min(os.cpu_count() or 1, MOST)
-        config.option.dist = "loadfile"  # what the tests of a module share is made once
+    if sys.dont_write_bytecode and getattr(config, "cache", None) is not None:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
 
 
 @contextmanager
@@ -80,34 +74,13 @@ def layer(request):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say what was not tested for want of Redis, and what the programme reached."""
+    """Say what was not tested for want of Redis."""
     # A worker of pytest-xdist tells its skipped tests and nothing else.
     reasons = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
     if missing := [reason for reason in reasons if "no Redis: " in reason]:
         terminalreporter.section("Redis did not start", red=True)
         reason = missing[0].partition("no Redis: ")[2]
         terminalreporter.write_line(f"What needs Redis was NOT tested: {reason}")
-    _print_programme(terminalreporter)
-
-
-def _print_programme(terminalreporter):
-    """Print a test's name, what it recorded, how long it took."""
-    reports = [
-        report
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.getreports(outcome)
-        if "programme" in report.keywords and report.when == "call"
-    ]
-    if not reports:
-        return
-    terminalreporter.section("the programme")
-    for report in reports:
-        name = report.nodeid.rpartition("::")[2].removeprefix("test_").replace("_", " ")
-        terminalreporter.write_line(f"{report.outcome:6} {report.duration:6.1f} s  {name}")
-        for what, value in report.user_properties:
-            terminalreporter.write_line(f"{'':17}{what}: {value}")
-    spent = sum(report.duration for report in reports)
-    terminalreporter.write_line(f"{len(reports)} tests in {spent:.0f} s")
 
 
 def plugin(**hooks):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LAYERS", "NotStarted", "Redis", "layer_of", "running"]
+__all__ = ["LAYERS", "NotStarted", "Redis", "end_with_parent", "layer_of", "running"]
 
 #: By name: the channel layers that a consumer may meet.
 LAYERS = {
@@ -20,6 +23,16 @@ LAYERS = {
     "core": "channels_redis.core.RedisChannelLayer",
     "pubsub": "channels_redis.pubsub.RedisPubSubChannelLayer",
 }
+
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent(number: int) -> None:
+    """Be sent a signal when the thread ends that started this process, where Linux runs."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, number)
 
 
 class NotStarted(Exception):
@@ -57,7 +70,11 @@ class Redis:
         options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "")
         try:
             self._process = subprocess.Popen(
-                [_program(), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+                [_program(), *options],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                preexec_fn=partial(end_with_parent, signal.SIGKILL),  # noqa: PLW1509 - it calls the system only
             )
         except OSError as error:
             raise NotStarted(str(error)) from error

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import psutil
+
+from tests.redis_server import end_with_parent
 
 ROOT = Path(__file__).parents[1]
 
@@ -78,8 +79,7 @@ def serving(
             stdout=out,
             stderr=subprocess.STDOUT,
             pass_fds=[listener.fileno()],
-            # Who runs in the background of a shell is born deaf to it, and so are its children.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - that one is safe
+            preexec_fn=_hear,  # noqa: PLW1509 - it calls the system only
         )
         try:
             yield Server(listener.getsockname()[1], process, log)
@@ -93,6 +93,13 @@ def serving(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(15)
+
+
+def _hear() -> None:
+    """Be told of the end of who started this process, and of SIGINT."""
+    end_with_parent(signal.SIGTERM)
+    # Who runs in the background of a shell is born deaf to it, and so are its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -148,7 +148,7 @@ HEAVY = {
 }
 
 
-@pytest.mark.programme
+@pytest.mark.programme(alone=True)
 @pytest.mark.parametrize("codec", [JSONCodec(), MessagePackCodec()], ids=["json", "msgpack"])
 def test_no_hostile_frame_takes_more_than_20_ms_to_read(codec, record_property):
     kind = str if codec.frame == "text" else bytes

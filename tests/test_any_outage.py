@@ -269,13 +269,13 @@ def test_members_miss_nothing_in_silence_whenever_the_layer_is_lost():
     outages(Outages, 15, 15)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=45)
 @pytest.mark.usefixtures("quick")
 def test_members_miss_nothing_in_silence_in_many_outages():
-    outages(Outages, 300, 40)
+    outages(Outages, 150, 40)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=40)
 @pytest.mark.parametrize("kind", ["core", "pubsub"])
 def test_members_miss_nothing_in_silence_when_a_real_redis_is_killed_and_frozen(own_redis, kind):
     class Served:

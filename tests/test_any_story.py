@@ -400,6 +400,6 @@ def test_whatever_clients_do_each_call_is_answered_once_and_nothing_stays_behind
     tell(30, 20)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=15)
 def test_in_150_long_stories_each_call_is_answered_once_and_nothing_stays_behind():
     tell(150, 40)

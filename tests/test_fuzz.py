@@ -40,7 +40,7 @@ def pipeline():
         each.close()
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=140)
 @pytest.mark.parametrize(("target", "runs"), [("decoders", 500_000), ("pipeline", 100_000)])
 def test_whatever_bytes_come_they_are_answered_as_documented(target, runs, record_property):
     if find_spec("atheris") is None:

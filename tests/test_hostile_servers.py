@@ -21,9 +21,9 @@ RUBBISH = {"json": "{", "msgpack": b"\xc1"}
 
 
 def open_socket(server, codec="json"):
-    return connect(
-        server.uri, subprotocols=[f"aaah.{codec}"], proxy=None, max_size=None, compression=None
-    )
+    # A server takes connections before it has started.
+    options = {"proxy": None, "max_size": None, "compression": None, "open_timeout": 60}
+    return connect(server.uri, subprotocols=[f"aaah.{codec}"], **options)
 
 
 async def answered(ws, codec, request_id=0, action="hello"):

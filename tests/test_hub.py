@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from channels.layers import InMemoryChannelLayer, channel_layers
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aaah_core import AsyncAPIConsumer, BasePermission, apublish, care
@@ -389,13 +389,17 @@ def members_of(hub, name):
 
 
 @pytest.fixture
-def quick_pauses():
+def no_pauses():
+    """Let no clock have a say in what comes before what."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(care, "SHORTEST", 0.001)
+        patch.setattr(care, "SHORTEST", 0)
         yield
 
 
-@pytest.mark.usefixtures("quick_pauses")
+COMES_AND_GOES = [[("a", True, False), ("a", False, False)]]
+
+
+@pytest.mark.usefixtures("no_pauses")
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(0, 1000).map(random.Random),
@@ -404,6 +408,8 @@ def quick_pauses():
         max_size=5,
     ),
 )
+@example(random.Random(0), COMES_AND_GOES)  # leaves just before its group is joined again
+@example(random.Random(22), COMES_AND_GOES)  # cannot leave while the layer is found to be back
 def test_whoever_joined_last_is_a_member_and_whoever_left_is_not(chance, histories):
     """Each member's history: the group, whether it joins, whether it is cancelled meanwhile."""
 

@@ -591,7 +591,7 @@ def test_whatever_arrives_2000_times_is_read_or_refused(frame):
     test_whatever_arrives_is_read_or_refused.hypothesis.inner_test(frame)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=20)
 @thousands
 @given(jsonable, st.booleans())
 def test_2000_times_json_is_read_as_the_standard_library_reads_it(payload, escaped):

@@ -59,7 +59,7 @@ async def capacity(server, path):
         return await eager.flat_out(5)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=110, alone=True)
 async def test_500_connections_at_half_capacity_lose_no_reply_and_are_as_quick_as_raw_ones(
     tmp_path, postgres, record_property
 ):
@@ -85,7 +85,7 @@ async def test_500_connections_at_half_capacity_lose_no_reply_and_are_as_quick_a
     assert "Traceback" not in log, log
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=10, alone=True)
 async def test_an_echo_takes_less_than_50_ms_while_sync_actions_sleep(tmp_path, record_property):
     with served(tmp_path) as server:
         async with (
@@ -163,7 +163,7 @@ def backends(database):
     return found[0] - 1
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=280)
 async def test_after_4800_clients_in_four_minutes_the_server_holds_what_it_held_before(
     tmp_path, postgres, record_property
 ):

@@ -19,7 +19,7 @@ from tests.redis_server import layer_of
 from tests.servers import ROOT, serving
 from tests.test_security import MALFORMED
 
-pytestmark = pytest.mark.programme
+pytestmark = pytest.mark.programme(seconds=15)
 
 ORIGIN = "http://presence.example"
 
@@ -93,23 +93,41 @@ async def joined(server, cookie, *groups):
         yield socket
 
 
-async def read_to_the_end(socket, seconds):
-    """Return what comes with when it came, and the close code if it is closed by then."""
-    got = []
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                frame = await socket.recv()
-                got.append((time.time(), json.loads(frame)))
-    except TimeoutError:
-        return got, None
-    except ConnectionClosed:
-        pass
-    return got, socket.close_code
+#: How many more events of its other group who was put out of one is read: of about a second.
+MORE = 80
+
+
+async def until_put_out(socket, allowed):
+    """Return what comes with when it came, and the close code if it is closed.
+
+    It is read until it is closed, or has `MORE` events after those of one group have ended.
+    """
+    got, after = [], 0
+    async with asyncio.timeout(15):
+        try:
+            while after < MORE:
+                event = json.loads(await socket.recv())
+                got.append((time.time(), event))
+                if event.get("event") == "secret":
+                    allowed.set()
+                after += after > 0 or event.get("event") == "aaah.unsubscribed"
+        except ConnectionClosed:
+            return got, socket.close_code
+    return got, None
+
+
+async def until_last(socket, ended):
+    """Read, as who stays, until a secret came after the others' end."""
+    while True:
+        event = json.loads(await socket.recv())
+        assert event["event"] != "aaah.unsubscribed"
+        if event["event"] == "secret" and ended.is_set():
+            return
 
 
 CLOSING = ["logout", "deactivate", "change_password", "delete"]
 QUIET = ["logout_quietly", "deactivate_quietly"]
+ROOMS = [("secret/", "secret"), ("mine/", "mine")]
 
 
 @pytest.fixture(scope="module", params=["core", "pubsub"])
@@ -123,46 +141,45 @@ async def test_who_may_not_be_there_any_more_is_closed_or_unsubscribed_within_tw
     with project(postgres, layers, tmp_path, 1.0) as (desk, server):
         await asyncio.to_thread(desk.do, "prepare")
         await asyncio.to_thread(desk.do, "publish_on", "secret", "mine")
-        others = desk.do("enter", "bert")
-        rooms = [("secret/", "secret"), ("mine/", "mine")]
+        others = await asyncio.to_thread(desk.do, "enter", "bert")
         for how in [*CLOSING, *QUIET, "revoke", "revoke_quietly"]:
-            cookie = await asyncio.to_thread(desk.do, "enter", "anna")
             async with AsyncExitStack() as stack:
-                sockets = [
-                    await stack.enter_async_context(joined(server, cookie, *rooms))
-                    for _ in range(10)
-                ]
-                other = await stack.enter_async_context(joined(server, others, *rooms))
-                reading = [asyncio.create_task(read_to_the_end(each, 6)) for each in sockets]
-                reading_other = asyncio.create_task(read_to_the_end(other, 4))
-                await asyncio.sleep(0.5)
-                await asyncio.to_thread(desk.do, how, "anna")
-                done = time.time()
-                latest = 0.0
-                for task in reading:
-                    got, code = await task
-                    events = [each for _, each in got]
-                    assert any(each.get("event") == "secret" for each in events)
-                    if how.startswith("revoke"):
-                        assert code is None
-                        (place,) = (
-                            index
-                            for index, each in enumerate(events)
-                            if each.get("event") == "aaah.unsubscribed"
-                        )
-                        assert events[place]["data"]["route"] == "secret/"
-                        after = {each["event"] for each in events[place + 1 :]}
-                        assert after == {"mine"}, how
-                        latest = max(latest, got[place][0] - done)
-                    else:
-                        assert code == 4401, how
-                        latest = max(latest, got[-1][0] - done)
+                other = await stack.enter_async_context(joined(server, others, *ROOMS))
+                ended = asyncio.Event()
+                reading_other = asyncio.create_task(until_last(other, ended))
+                latest = await put_out(server, desk, how, stack)
                 record_property(how, f"the last event {latest * 1000:.0f} ms after it")
                 assert latest <= 2, how
-                got, code = await reading_other
-                assert code is None
-                last = max(moment for moment, each in got if each.get("event") == "secret")
-                assert last > done + 1
+                ended.set()
+                async with asyncio.timeout(5):
+                    await reading_other
+
+
+async def put_out(server, desk, how, stack):
+    """Let ten sockets of one user be put out, and return the seconds until the last event."""
+    cookie = await asyncio.to_thread(desk.do, "enter", "anna")
+    sockets = [await stack.enter_async_context(joined(server, cookie, *ROOMS)) for _ in range(10)]
+    allowed = [asyncio.Event() for _ in sockets]
+    reading = [
+        asyncio.create_task(until_put_out(*each)) for each in zip(sockets, allowed, strict=True)
+    ]
+    await asyncio.gather(*(each.wait() for each in allowed))
+    await asyncio.to_thread(desk.do, how, "anna")
+    done = time.time()
+    return max(last_of(how, *read) for read in await asyncio.gather(*reading)) - done
+
+
+def last_of(how, got, code):
+    """Return when the last event came that was allowed, and see that no other came."""
+    if not how.startswith("revoke"):
+        assert code == 4401, how
+        return got[-1][0]
+    assert code is None
+    events = [each["event"] for _, each in got]
+    place = events.index("aaah.unsubscribed")
+    assert got[place][1]["data"]["route"] == "secret/"
+    assert set(events[place + 1 :]) == {"mine"}, how
+    return got[place][0]
 
 
 async def status_of(server, *headers):

@@ -48,7 +48,7 @@ class Listener:
 async def told(server, path, rate, seconds):
     """Let one member tell all at a rate: a number, and when it was to go out."""
     action = {"action": "tick", "rate": rate, "seconds": seconds}
-    async with asyncio.timeout(seconds + 120), open_socket(server, path, open_timeout=60) as ws:
+    async with asyncio.timeout(seconds + 120), open_socket(server, path) as ws:
         await ws.send(json.dumps(action))
         while "status" not in (reply := json.loads(await ws.recv())) or "event" in reply:
             pass
@@ -63,7 +63,7 @@ async def listen(redis, folder, path, count, rate, seconds):
             members = []
             for server in servers:
                 for _ in range(count):
-                    ws = open_socket(server, path, open_timeout=60, max_queue=None)
+                    ws = open_socket(server, path, max_queue=None)
                     members.append(Listener(await stack.enter_async_context(ws)))
             reading = [asyncio.create_task(each.read()) for each in members]
             events = await told(servers[1], path, rate, seconds)
@@ -99,7 +99,7 @@ async def test_events_at_a_steady_rate_all_arrive(redis, tmp_path):
     check(members, events)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=80, alone=True)
 async def test_10000_deliveries_a_second_leave_no_gap_and_are_as_quick_as_raw_ones(
     own_redis, tmp_path, record_property
 ):

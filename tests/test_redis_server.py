@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+import time
+
 import pytest
 import redis.asyncio as client
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from tests.conftest import python
 from tests.redis_server import NotStarted, Redis
 
 
@@ -33,6 +38,28 @@ async def test_a_frozen_redis_answers_nobody_until_it_is_thawed(own_redis, conne
         await connected.get("key")
     own_redis.thaw()
     assert await connected.get("key") == b"value"
+
+
+def connect_again_and_again(port, seconds):
+    ending = time.monotonic() + seconds
+    while time.monotonic() < ending:
+        socket.create_connection(("127.0.0.1", port)).close()
+        time.sleep(0.01)  # nothing tells of the end of another's child
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells a child of it")
+@pytest.mark.usefixtures("redis")
+def test_a_redis_ends_with_who_started_it_however_that_ends():
+    port = python("""
+        import os
+        from tests.redis_server import Redis
+        server = Redis()
+        server.start()
+        print(server.port, flush=True)
+        os._exit(0)
+    """)
+    with pytest.raises(ConnectionRefusedError):
+        connect_again_and_again(int(port), 5)
 
 
 def test_a_redis_that_does_not_start_says_why(own_redis):

@@ -193,7 +193,7 @@ def test_a_route_leads_where_a_scan_of_djangos_patterns_leads(table, routes):
     assert_as_django(table, routes)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=50)
 @settings(deadline=None, max_examples=2_000)
 @tables_and_routes
 def test_routes_of_2000_tables_lead_where_a_scan_of_djangos_patterns_leads(table, routes):

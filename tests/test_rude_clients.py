@@ -170,7 +170,7 @@ async def test_a_frame_that_is_small_until_it_is_inflated_is_too_large(tmp_path,
 # The same at full size.
 
 
-@pytest.mark.programme
+@pytest.mark.programme(alone=True)
 async def test_60000_messages_at_once_grow_uvicorn_by_20_mb_at_most(
     tmp_path, silent, record_property
 ):
@@ -191,7 +191,7 @@ async def test_60000_messages_at_once_grow_uvicorn_by_20_mb_at_most(
     assert worst_of_hundred(spent) < 100
 
 
-@pytest.mark.programme
+@pytest.mark.programme(alone=True)
 async def test_100_mb_for_a_client_that_reads_nothing_grow_uvicorn_by_5_mb_at_most(
     tmp_path, silent, record_property
 ):

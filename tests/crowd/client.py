@@ -16,6 +16,8 @@ HOLDINGS = ("tasks", "members")
 
 
 def open_socket(server, path="", **options):
+    # A server takes connections before it has started.
+    options = {"open_timeout": 60, **options}
     return connect(server.uri + path, proxy=None, compression=None, **options)
 
 

@@ -78,7 +78,7 @@ class Client:
 async def clients(server, count, path=""):
     """Connect so many clients; what they are sent is read as it comes."""
     async with AsyncExitStack() as stack:
-        sockets = [open_socket(server, path, open_timeout=60) for _ in range(count)]
+        sockets = [open_socket(server, path) for _ in range(count)]
         opened = [Client(await stack.enter_async_context(each)) for each in sockets]
         reading = [asyncio.create_task(each.read()) for each in opened]
         try:

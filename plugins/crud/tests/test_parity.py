@@ -618,8 +618,8 @@ async def test_what_is_served_answers_over_the_socket_what_it_answers_over_http(
     await assert_parity(*story)
 
 
-@pytest.mark.programme
-@examples(3_000)
+@pytest.mark.programme(seconds=75)
+@examples(2_000)
 @given(story=stories())
 async def test_thousands_of_stories_end_over_the_socket_as_over_http(story: Any) -> None:
     await assert_parity(*story)

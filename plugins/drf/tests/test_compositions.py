@@ -214,7 +214,7 @@ async def test_rule_all_entries_hold_at_every_moment_as_logic_has_it(place: Any)
     await assert_logical(*place)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=15)
 @settings(deadline=None, max_examples=1000)
 @given(place=places)
 async def test_rule_all_entries_hold_for_a_thousand_trees(place: Any) -> None:

@@ -407,7 +407,7 @@ def test_whatever_bytes_arrive_2000_times_are_read_or_refused(frame):
     test_whatever_bytes_arrive_are_read_or_refused.hypothesis.inner_test(frame)
 
 
-@pytest.mark.programme
+@pytest.mark.programme(seconds=30)
 @thousands
 @given(wild, st.integers(0, 200), st.binary(max_size=3))
 def test_2000_damaged_frames_are_read_or_refused(payload, place, damage):
