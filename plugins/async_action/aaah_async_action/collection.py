@@ -147,33 +147,51 @@ def _require_fillable(handler_class: type[Any], binding: Binding, where: str) ->
 
 
 def _runner(function: Callable[..., Any], binding: Binding) -> Callable[[Any, Call], Any]:
-    """Return what fills in the arguments; of an async action it returns the coroutine.
-
-    A value of a type that its parameter takes as it is costs no call.
-    """
-    fillers = [
-        (each.name, each.ready_of_route, each.ready_of_client, each.value)
-        for each in binding.positional
-    ]
-
-    def run(handler: Any, call: Call) -> Any:
-        if handler.args:
-            return run_with_all(handler, call)
-        route, params = handler.kwargs, call.params
-        arguments = []
-        for name, ready_of_route, ready_of_client, value in fillers:
-            if name in route:
-                given, ready = route[name], ready_of_route
-            else:
-                given, ready = params.get(name, MISSING), ready_of_client
-            arguments.append(given if type(given) in ready else value(route, call))
-        return function(handler, *arguments)
+    """Return what fills in the arguments; of an async action it returns the coroutine."""
 
     def run_with_all(handler: Any, call: Call) -> Any:
         args, kwargs = binding.arguments(handler, call)
         return function(handler, *args, **kwargs)
 
-    return run if binding.is_plain else run_with_all
+    return _written_out(function, binding, run_with_all) if binding.is_plain else run_with_all
+
+
+#: How one parameter is filled: a value of a type that it takes as it is costs no call.
+_FILLED = """
+    if {name!r} in route:
+        given{place} = route[{name!r}]
+        if type(given{place}) not in ready_of_route{place}:
+            given{place} = value{place}(route, call)
+    else:
+        given{place} = params.get({name!r}, MISSING)
+        if type(given{place}) not in ready_of_client{place}:
+            given{place} = value{place}(route, call)
+"""
+
+
+def _written_out(function: Callable[..., Any], binding: Binding, run_with_all: Any) -> Any:
+    """Return what fills positional parameters one after another, as if written by hand for them.
+
+    A loop over them, and a call with their list, would take a message 0.25 µs more.
+    """
+    names: dict[str, Any] = {"function": function, "run_with_all": run_with_all, "MISSING": MISSING}
+    source = """
+def run(handler, call):
+    if handler.args:
+        return run_with_all(handler, call)
+    route, params = handler.kwargs, call.params
+"""
+    arguments = ["handler"]
+    for place, each in enumerate(binding.positional):
+        source += _FILLED.format(place=place, name=each.name)
+        arguments.append(f"given{place}")
+        names[f"value{place}"] = each.value
+        names[f"ready_of_route{place}"] = each.ready_of_route
+        names[f"ready_of_client{place}"] = each.ready_of_client
+    source += f"    return function({', '.join(arguments)})"
+    # All that a class brings to the text are names of parameters, each as the literal of a string.
+    exec(compile(source, f"<parameters of {function.__qualname__}>", "exec"), names)  # noqa: S102 - as above
+    return names["run"]
 
 
 def _in_transactions(
