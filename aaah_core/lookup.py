@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aaah_core.errors import NotFound, TooLarge
+from aaah_core.handlers import NO_VALUES
 from aaah_core.interfaces import Match, RouteResolver
 from aaah_core.messages import Call
 
@@ -67,13 +68,15 @@ def _nowhere() -> NotFound:
 
 def _enter(plan: Plan, call: Call, match: Match) -> Plan:
     """Give the call an instance of the handler that matched, and return that one's plan."""
-    plan = plan.children.get(match.handler_class) or plan.child(match.handler_class)
-    parent, handler = call.handler, plan.handler_class()
-    handler._plan = plan
+    handler_class = match.handler_class
+    child = plan.children.get(handler_class) or plan.child(handler_class)
+    parent, handler = call.handler, handler_class()
+    handler._plan = child
     handler.call = call
     handler._parent = parent
     handler._args = match.args
     above = parent.kwargs
-    handler._kwargs = {**above, **match.kwargs} if above else match.kwargs
+    # That of a consumer, as no route leads to it, but where one sets its own.
+    handler._kwargs = match.kwargs if above is NO_VALUES else {**above, **match.kwargs}
     call.handler = handler
-    return plan
+    return child

@@ -32,19 +32,21 @@ class Table:
     def __init__(self, owner: type[Any], routepatterns: Sequence[Any]) -> None:
         self.leaves = list(_leaves(owner, routepatterns))
         self.routes = [(leaf.text, leaf.handler_class) for leaf in self.leaves]
-        self._index: dict[str, list[Leaf]] = {"": [], **{leaf.key: [] for leaf in self.leaves}}
+        #: By what a route begins with: the matches of the leaves that may be meant, in their order.
+        self._index: dict[str, list[Callable[[str], Match | None]]] = {"": []}
+        self._index.update({leaf.key: [] for leaf in self.leaves})
         for key, found in self._index.items():
             keys = {key, *_shorter(key)}
-            found += [leaf for leaf in self.leaves if leaf.key in keys]
+            found += [leaf.match for leaf in self.leaves if leaf.key in keys]
 
     def __call__(self, route: str, call: Call) -> Match | None:
         """Return the first match."""
-        key = route
-        while (found := self._index.get(key)) is None:
+        key, index = route, self._index
+        while (found := index.get(key)) is None:
             key = key[: key.rfind("/", 0, -1) + 1]  # at last "", which is always there
-        for leaf in found:
-            if (match := leaf.match(route)) is not None:
-                return match
+        for match in found:
+            if (answer := match(route)) is not None:
+                return answer
         return None
 
 
