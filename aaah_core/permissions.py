@@ -103,12 +103,15 @@ class AllowAny(BasePermission):
 
 
 def _is_authenticated(scope: Scope) -> bool:
-    user = scope.get("user")
-    # Nothing but True will do: of the class AnonymousUser the attribute is a property, and true.
+    user: Any = scope.get("user")
+    try:
+        # Nothing but True will do: of the class AnonymousUser it is a property, and true.
+        if user.is_authenticated is not True:
+            return False
+    except AttributeError:
+        return False
     # Who was locked out is nobody: what puts users into a scope need not look at that.
-    return getattr(user, "is_authenticated", False) is True and bool(
-        getattr(user, "is_active", True)
-    )
+    return bool(getattr(user, "is_active", True))
 
 
 class IsAuthenticated(BasePermission):

@@ -99,18 +99,20 @@ def _innermost(plan: Plan, run: Run) -> CallNext:
     """
     asked = plan.call_guard.awaited
     above = [(up, moment.ask) for up, moment in asked if up]
-    own = [moment.at_once or moment.ask for up, moment in asked if not up]
+    own = [moment for up, moment in asked if not up]
+    at_once = [moment.at_once for moment in own if moment.at_once is not None]
+    awaited = [moment.ask for moment in own if moment.at_once is None]
 
     async def step(call: Call) -> Reply:
         handler = call.handler
         try:
             if above:
                 await _require(above, handler, call)
-            for ask in own:
-                answer = ask(call)
-                if answer is not True and answer is not False:
-                    answer = await answer
-                if answer is not True and not granted(answer):
+            for ask in at_once:
+                if ask(call) is not True:
+                    raise PermissionDenied
+            for ask in awaited:
+                if (answer := await ask(call)) is not True and not granted(answer):
                     raise PermissionDenied
             result = await run(handler, call)
             return Reply(result) if type(result) in PLAIN else to_reply(result)

@@ -53,7 +53,7 @@ def _moment(permission: BasePermission, name: str, asking: Callable[..., Any]) -
     ask = asking(method, captured)
     of_scope = getattr(method, "of_scope", None)
     if of_scope is not None and name == "has_permission":
-        ask.at_once = lambda call, *event: of_scope(call.scope)
+        ask.at_once = lambda call: of_scope(call.scope)
     # It returns the method's own coroutine: one of ours around it would cost each call 0.1 µs.
     return markcoroutinefunction(ask) if inspect.iscoroutinefunction(method) else ask
 
