@@ -15,7 +15,7 @@ from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
 from aaah_core.dispatch import respond
 from aaah_core.errors import Busy, RequestError, Throttled
-from aaah_core.inbox import Inbox, Message, size_of
+from aaah_core.inbox import Inbox, Message
 from aaah_core.logs import log_error
 from aaah_core.messages import Call, current_call
 from aaah_core.parting import part
@@ -164,21 +164,23 @@ class Calls:
         transport, turns, consumer = connection.transport, connection.turns, connection.consumer
         plan, codec, task = connection.plan, connection.codec, running.task
         key = codec.frame
-        small = limits.frame_bytes // 4  # a character has four bytes at most
+        usual = min(_LARGE, limits.frame_bytes // 4)  # a character has four bytes at most
         while only is not None or transport.ended is None:
             if only is not None:
                 message = only
+                given = message.get(key)
             else:
                 try:
                     inbox = self._inbox
                     message = await (transport.next() if inbox is None else inbox.next())
                 except Exception as error:  # noqa: BLE001 - as in `Transport.receive`
                     message = transport.gone(error)
-                text = message.get("text")
+                given = message.get(key)
                 if message["type"] == "websocket.disconnect":
                     self._left(message)
                     continue
-                if (text is None or len(text) > small) and not transport.fits(message):
+                large = given is None or len(given) > usual
+                if large and not transport.fits(message):
                     await transport.close(CloseCode.TOO_LARGE)
                     continue
                 if not transport.open:
@@ -189,21 +191,23 @@ class Calls:
             running.until = since + limits.deadline
             running.reason = None
             request: exchange.Request
+            frame: str | bytes | None
             try:
                 try:
-                    if (frame := message.get(key)) is None:
+                    if given is None:
                         raise exchange.unsupported(codec)
-                    request = plan.parse(codec.decode(frame, limits))
+                    request = plan.parse(codec.decode(given, limits))
                 except Exception as error:  # noqa: BLE001 - as in `exchange.read`
                     request = error
                 if turns.events:
                     request = await self._wait(request, running)
+                call = request if isinstance(request, Call) else None
                 turns.calls += 1
                 try:
-                    if isinstance(request, list):
-                        payload = await exchange.respond_to_all(connection, request)
+                    if call is None:
+                        payload = await exchange.respond(connection, request)
                     else:
-                        payload = await respond(plan, consumer, request)
+                        payload = await respond(plan, consumer, call)
                 finally:
                     turns.calls -= 1
                     if turns.events:
@@ -224,11 +228,11 @@ class Calls:
                             transport.given()
                     else:
                         await transport.send_frame(frame)
-                if isinstance(request, Exception):
+                if call is None and isinstance(request, Exception):
                     await self._count(request)
                 else:
                     self._unreadable = 0
-                    ended, self._last = self._last, None if isinstance(request, list) else request
+                    ended, self._last = self._last, call
                     if ended is not None and ended.handler is not consumer:
                         part(ended)
                 if running.threads:
@@ -248,9 +252,8 @@ class Calls:
             if only is not None:
                 return
             # None of it is to live on while the connection waits for the next.
-            large = size_of(message) > _LARGE if text is None else len(text) > _LARGE
-            del message, request
-            text = frame = payload = ended = None
+            del message, given, request
+            call = frame = payload = ended = None
             if large:
                 self._let_go()
 

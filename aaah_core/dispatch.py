@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["respond"]
 
+# Bound once: Python 3.12 and later make a method of what was imported on each call of it.
+_set_current_call = current_call.set
+
 
 async def respond(  # noqa: C901 - a coroutine for each half would cost a message 0.14 µs
     plan: ConsumerPlan, consumer: AsyncAPIConsumer, request: Call | Exception
@@ -32,7 +35,7 @@ async def respond(  # noqa: C901 - a coroutine for each half would cost a messag
     call: Call = request if isinstance(request, Call) else _call_of(request)
     call.scope = consumer._scope
     call.consumer = call.handler = consumer
-    current_call.set(call)
+    _set_current_call(call)
     place: Plan = plan
     try:
         if call is not request:

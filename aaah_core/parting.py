@@ -18,12 +18,14 @@ def part(call: Call) -> None:
     message 0.8 of its 13 µs. Whoever else has one of them finds both as they were, which goes for
     the contexts of tasks, too: so it is for the call before the one that the own context has.
     """
-    if getrefcount(call) == _CALL and getrefcount(call.handler) == _HANDLER:
-        call.handler = call.consumer
+    handler = call.handler
+    if getrefcount(call) == _CALL and getrefcount(handler) == _HANDLER:
+        handler.call = None  # type: ignore[assignment]  # nobody is left to look at it
 
 
 def _counts(call: Call) -> tuple[int, int]:
-    return getrefcount(call), getrefcount(call.handler)
+    handler = call.handler
+    return getrefcount(call), getrefcount(handler)
 
 
 def _alone() -> tuple[int, int]:
