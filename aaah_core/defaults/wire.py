@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aaah_core.django_errors import DJANGO_REPLIES
 from aaah_core.errors import MalformedRequest
 from aaah_core.hookspecs import hookimpl
 from aaah_core.interfaces import ExceptionHandler, RequestParser, ResponseShaper
@@ -39,8 +38,7 @@ def _fault(call: Call) -> MalformedRequest:
         call.request_id = MISSING
     if type(call.route) is not str:
         field, rule, call.route = "route", "is a string", None
-    if type(call.action) is not str:
-        call.action = None
+    call.action = call.action if type(call.action) is str else None
     return MalformedRequest(f"{field!r} {rule}.", field=[field], call=call)
 
 
@@ -76,4 +74,6 @@ def aaah_response_shaper(consumer_class: Any) -> ResponseShaper | None:
 
 @hookimpl(trylast=True)
 def aaah_exception_handlers() -> dict[type[Exception], ExceptionHandler]:
+    from aaah_core.django_errors import DJANGO_REPLIES  # which a start of Django does without
+
     return DJANGO_REPLIES
