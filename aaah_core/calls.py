@@ -163,8 +163,7 @@ class Calls:
         connection, limits, now = self._connection, self._limits, self._now
         transport, turns, consumer = connection.transport, connection.turns, connection.consumer
         plan, codec, task = connection.plan, connection.codec, running.task
-        key = codec.frame
-        small = limits.frame_bytes // 4  # a character has four bytes at most
+        key, small = codec.frame, plan.small
         while only is not None or transport.ended is None:
             if only is not None:
                 message = only

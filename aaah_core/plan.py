@@ -105,6 +105,8 @@ class ConsumerPlan(Plan):
     contexts: tuple[Callable[[AsyncAPIConsumer], AbstractAsyncContextManager[Any]], ...] = ()
     #: What stands around a call that fails before its handler is known.
     rejection: tuple[Middleware, ...] = ()
+    #: Characters of a frame that is let in without a second look: each has four bytes at most.
+    small: int = 0
 
     def select_codec(self, scope: Scope) -> Codec | None:
         """Return the codec that a plugin chose for this handshake; None refuses the connection.
@@ -139,6 +141,7 @@ def consumer_plan(consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
 def _compile_consumer(registry: Registry, consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
     require_consumer(consumer_class)
     plan = ConsumerPlan(registry, consumer_class, None, _limits(consumer_class))
+    plan.small = plan.limits.frame_bytes // 4
     plan.wire = consumer_class.wire
     plan.codecs = _codecs(plan, consumer_class)
     plan.parse = _wire(plan, "aaah_request_parser", consumer_class)
