@@ -163,7 +163,8 @@ class Calls:
         connection, limits, now = self._connection, self._limits, self._now
         transport, turns, consumer = connection.transport, connection.turns, connection.consumer
         plan, codec, task = connection.plan, connection.codec, running.task
-        key, small = codec.frame, plan.small
+        key = codec.frame
+        small = limits.frame_bytes // 4  # a character has four bytes at most
         while only is not None or transport.ended is None:
             if only is not None:
                 message = only
@@ -212,7 +213,7 @@ class Calls:
                     try:
                         frame = codec.encode(payload)
                     except Exception as error:  # noqa: BLE001 - as in `exchange.encode`
-                        frame = exchange.encode_bug(connection, request, error)
+                        frame = exchange.encode_bug(connection, request, payload, error)
                     if transport.open and transport.free:  # as in `Transport.send_frame`
                         transport.free = False
                         try:

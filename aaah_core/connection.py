@@ -8,7 +8,7 @@ import math
 import random
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +24,7 @@ from aaah_core.hub import Hub
 from aaah_core.logs import log_error
 from aaah_core.membership import Membership, hub_of
 from aaah_core.messages import Event
+from aaah_core.mistakes import misgiven
 from aaah_core.transport import Receive, Send, Transport
 from aaah_core.turns import Turns
 from aaah_core.workers import close_old_async_connections
@@ -179,7 +180,11 @@ class Connection:
         if self.plan.contexts:
             stack = self._contexts = AsyncExitStack()
             for context in self.plan.contexts:
-                await stack.enter_async_context(context(self.consumer))
+                entered: Any = context(self.consumer)
+                if not isinstance(entered, AbstractAsyncContextManager):
+                    hook, expected = "aaah_connection", "async context manager"
+                    raise misgiven(self.plan, hook, context, entered, expected)
+                await stack.enter_async_context(entered)
 
     # While it lives.
 

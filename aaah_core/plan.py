@@ -43,6 +43,7 @@ from aaah_core.requirements import (
     require_consumer,
     require_django,
     require_exception,
+    require_frames,
     require_handler,
     require_routable,
     typed,
@@ -105,8 +106,6 @@ class ConsumerPlan(Plan):
     contexts: tuple[Callable[[AsyncAPIConsumer], AbstractAsyncContextManager[Any]], ...] = ()
     #: What stands around a call that fails before its handler is known.
     rejection: tuple[Middleware, ...] = ()
-    #: Characters of a frame that is let in without a second look: each has four bytes at most.
-    small: int = 0
 
     def select_codec(self, scope: Scope) -> Codec | None:
         """Return the codec that a plugin chose for this handshake; None refuses the connection.
@@ -141,7 +140,6 @@ def consumer_plan(consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
 def _compile_consumer(registry: Registry, consumer_class: type[AsyncAPIConsumer]) -> ConsumerPlan:
     require_consumer(consumer_class)
     plan = ConsumerPlan(registry, consumer_class, None, _limits(consumer_class))
-    plan.small = plan.limits.frame_bytes // 4
     plan.wire = consumer_class.wire
     plan.codecs = _codecs(plan, consumer_class)
     plan.parse = _wire(plan, "aaah_request_parser", consumer_class)
@@ -181,6 +179,7 @@ def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[
             chosen[entry.name] = entry
         elif entry in offered:
             plugin, chosen[entry] = offered[entry]
+            require_frames(chosen[entry], plugin)
             plan.answers.append(Answer("aaah_codecs", entry, plugin))
         else:
             raise no_codec(consumer_class, entry, offered)
@@ -201,7 +200,8 @@ def _wire(plan: ConsumerPlan, hook: str, consumer_class: type[AsyncAPIConsumer])
 
 def _callable(answer: Any, plan: Plan, plugin: Plugin, hook: str, subject: str = "") -> Any:
     require_callable(answer, plugin, hook)
-    plan.answers.append(Answer(hook, subject or plan.handler_class.__qualname__, plugin))
+    subject = subject or plan.handler_class.__qualname__
+    plan.answers.append(Answer(hook, subject, plugin, answer))
     return answer
 
 
@@ -253,8 +253,9 @@ def _actions(plan: Plan) -> dict[str, Action]:
     taken: dict[str, tuple[Plugin, Action]] = {}
     for plugin, actions in ask(plan.registry, hook, handler_class=handler_class):
         for name, action in typed(actions, Mapping, plugin, hook).items():
-            require_action(handler_class, name, typed(action, Action, plugin, hook), plugin)
-            once(taken, name, plugin, action, f"The action of {handler_class.__qualname__}")
+            typed(action, Action, plugin, hook)
+            runnable = require_action(handler_class, name, action, plugin)
+            once(taken, name, plugin, runnable, f"The action of {handler_class.__qualname__}")
             plan.answers.append(Answer(hook, name, plugin))
     require_collected(handler_class, taken)
     return {name: action for name, (_, action) in taken.items()}
@@ -266,5 +267,7 @@ def _middleware(plan: Plan, action: Action | None) -> tuple[Middleware, ...]:
     middleware = []
     for plugin, answer in ask(plan.registry, hook, **arguments):
         require_awaitable(answer, plugin, hook, "a middleware that")
-        middleware.append(awaited(_callable(answer, plan, plugin, hook, subject), plugin, hook))
+        require_callable(answer, plugin, hook)
+        looked_at = awaited(answer, plugin, hook)
+        middleware.append(_callable(looked_at, plan, plugin, hook, subject))
     return tuple(middleware)
