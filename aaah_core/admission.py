@@ -103,19 +103,20 @@ async def _counted(connection: Connection) -> bool:
     except SynchronousOnlyOperation:  # a lazy one, which asks the database
         key = await run_sync(getattr, connection.user, "pk", None)
     await _watch(connection)
-    places = census.places(scope, key)
-    if places == connection.places:
+    place = census.place(scope, key)
+    if place == connection.place:
         return True
-    census.leave(connection.places)
-    connection.places = ()
-    full = census.enter(places, connection.plan.limits)
+    if connection.place is not None:
+        census.leave(connection.place)
+        connection.place = None
+    full = census.enter(place, connection.plan.limits)
     if full is not None:
         count("refused", full)
         if repeated(type(connection.consumer), full)[1] is not None:
             name = connection.name
             logger.info("%s refuses a connection: the limit %r is reached", name, full)
         return False
-    connection.places = places
+    connection.place = place
     return True
 
 

@@ -20,6 +20,8 @@ class Answer:
     hook: str
     subject: str
     plugin: Plugin
+    #: What it returned, where calls meet that.
+    given: Any = None
 
 
 def ask(registry: Registry, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:

@@ -217,7 +217,7 @@ class Calls:
                     try:
                         frame = codec.encode(payload)
                     except Exception as error:  # noqa: BLE001 - as in `exchange.encode`
-                        frame = exchange.encode_bug(connection, request, error)
+                        frame = exchange.encode_bug(connection, request, payload, error)
                     if transport.open and transport.free:  # as in `Transport.send_frame`
                         transport.free = False
                         try:

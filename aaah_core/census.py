@@ -10,33 +10,35 @@ from typing import Any, TypeAlias
 from aaah_core.interfaces import Scope
 from aaah_core.limits import Limits
 
-__all__ = ["Place", "enter", "leave", "places", "total"]
+__all__ = ["Place", "enter", "leave", "place", "total"]
 
-#: What is counted: the field of `Limits` that bounds it, and of whom.
-Place: TypeAlias = tuple[str, Hashable]
+#: Where a connection counts besides the process: its user, and its network; None for none.
+Place: TypeAlias = tuple[Hashable, Hashable]
 
-#: A place stands here for as long as somebody is in it.
-_counts: dict[Place, int] = {}
+#: By the field of `Limits` that bounds it, and of whom; for as long as there is one.
+_counts: dict[tuple[str, Hashable], int] = {}
 #: Event loops of several threads may count at once.
 _lock = threading.Lock()
 
 
-def places(scope: Scope, user: Any) -> tuple[Place, ...]:
+def place(scope: Scope, user: Any) -> Place:
     """Return where a connection counts.
 
     Args:
         scope: Its scope, with `client` where the server knows the address.
         user: The primary key of its user; None if there is none.
     """
-    return tuple(_places(scope, user))
+    client = scope.get("client")
+    return user, _network(client[0]) if client else None
 
 
-def _places(scope: Scope, user: Any) -> Iterator[Place]:
+def _keys(place: Place) -> Iterator[tuple[str, Hashable]]:
+    user, network = place
     yield "connections", None
     if user is not None:
         yield "connections_per_user", user
-    if client := scope.get("client"):
-        yield "connections_per_address", _network(client[0])
+    if network is not None:
+        yield "connections_per_address", network
 
 
 def _network(host: str) -> Hashable:
@@ -50,29 +52,29 @@ def _network(host: str) -> Hashable:
     return str(address.ipv4_mapped or address.packed[:8].hex())
 
 
-def enter(wanted: tuple[Place, ...], limits: Limits) -> str | None:
-    """Count a connection in all of its places.
+def enter(place: Place, limits: Limits) -> str | None:
+    """Count a connection.
 
     Returns:
-        None; or the limit that one of the places has reached, and then it is counted nowhere.
+        None; or the limit that is reached, and then it is not counted at all.
     """
     with _lock:
-        for place in wanted:
-            most: int | None = getattr(limits, place[0])
-            if most is not None and _counts.get(place, 0) >= most:
-                return place[0]
-        for place in wanted:
-            _counts[place] = _counts.get(place, 0) + 1
+        for key in _keys(place):
+            most: int | None = getattr(limits, key[0])
+            if most is not None and _counts.get(key, 0) >= most:
+                return key[0]
+        for key in _keys(place):
+            _counts[key] = _counts.get(key, 0) + 1
     return None
 
 
-def leave(counted: tuple[Place, ...]) -> None:
+def leave(place: Place) -> None:
     """Give back what `enter` counted."""
     with _lock:
-        for place in counted:
-            _counts[place] -= 1
-            if not _counts[place]:
-                del _counts[place]
+        for key in _keys(place):
+            _counts[key] -= 1
+            if not _counts[key]:
+                del _counts[key]
 
 
 def total() -> int:

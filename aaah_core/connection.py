@@ -8,10 +8,10 @@ import math
 import random
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from contextvars import Context, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
 
@@ -24,7 +24,8 @@ from aaah_core.hub import Hub
 from aaah_core.logs import log_error
 from aaah_core.membership import Membership, hub_of
 from aaah_core.messages import Event
-from aaah_core.transport import Transport
+from aaah_core.mistakes import misgiven
+from aaah_core.transport import Receive, Send, Transport
 from aaah_core.turns import Turns
 from aaah_core.workers import close_old_async_connections
 from aaah_core.wrapped import WrappedTransport, is_wrapped
@@ -69,7 +70,7 @@ class Connection:
         "hub",
         "loop",
         "person",
-        "places",
+        "place",
         "plan",
         "settling",
         "subprotocol",
@@ -82,16 +83,15 @@ class Connection:
     def __init__(
         self,
         consumer: AsyncAPIConsumer,
-        plan: ConsumerPlan,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
+        receive: Receive,
+        send: Send,
     ) -> None:
         self.consumer = consumer
-        self.plan = plan
+        self.plan = plan = cast("ConsumerPlan", consumer._plan)
         self.codec: Codec
         self.subprotocol: str | None = None
         transport = WrappedTransport if is_wrapped(send) else Transport
-        self.transport: Transport = transport(receive, send, plan.limits, self._interrupt)
+        self.transport: Transport = transport(receive, send, plan.limits, self)
         self.loop = asyncio.get_running_loop()
         #: What events run in, which is no call's.
         self.context: Context = copy_context()
@@ -115,14 +115,16 @@ class Connection:
         self._calls = Calls(self)
         self._contexts: AsyncExitStack | None = None
         #: Where it counts.
-        self.places: tuple[census.Place, ...] = ()
+        self.place: census.Place | None = None
         #: The loop's times: when it is to end, and about when its client was last heard.
         self._until = self._heard = math.inf
         #: The loop's time when it ends whatever runs, where that is sooner than it would be.
         self._latest = math.inf
 
-    async def run(self) -> None:
-        """Run the connection to its end."""
+    @staticmethod
+    async def live(consumer: AsyncAPIConsumer, receive: Receive, send: Send) -> None:
+        """Make the connection of a consumer, in the task that runs it, and run it to its end."""
+        self = consumer._connection = Connection(consumer, receive, send)
         watchdog.watch(self)
         connected = False
         try:
@@ -141,7 +143,8 @@ class Connection:
             try:
                 await self._clean_up(connected)
             finally:
-                census.leave(self.places)
+                if self.place is not None:
+                    census.leave(self.place)
 
     async def _connect(self) -> None:
         self.turns.calls += 1
@@ -177,7 +180,11 @@ class Connection:
         if self.plan.contexts:
             stack = self._contexts = AsyncExitStack()
             for context in self.plan.contexts:
-                await stack.enter_async_context(context(self.consumer))
+                entered: Any = context(self.consumer)
+                if not isinstance(entered, AbstractAsyncContextManager):
+                    hook, expected = "aaah_connection", "async context manager"
+                    raise misgiven(self.plan, hook, context, entered, expected)
+                await stack.enter_async_context(entered)
 
     # While it lives.
 
@@ -190,11 +197,14 @@ class Connection:
         """Its groups, if anything needed them yet."""
         return self._membership
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
+        """End what it waits for: the client is gone, or given up."""
         self._calls.interrupt()
 
     def _begin_to_age(self) -> None:
-        self._heard = now = asyncio.get_running_loop().time()
+        now = self.loop.time()
+        if self.plan.limits.idle is not None:
+            self._heard = now
         if (age := self.plan.limits.age) is not None:
             # At random: those who came together, after a restart, must not come back together.
             until = now + age * random.uniform(0.9, 1.1)  # noqa: S311 - hides nothing

@@ -63,7 +63,7 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     """
 
     # What each connection has is no dict: that would weigh 0.3 KiB.
-    __slots__ = ("_connection", "_groups", "_scope", "base_send")
+    __slots__ = ("_connection", "_groups", "_scope")
 
     codecs: ClassVar[Sequence[str | Codec] | str] = cast(Any, _FromSettings("CODECS"))
     wire: ClassVar[str] = cast(Any, _FromSettings("WIRE"))
@@ -80,6 +80,10 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
     _connection: Connection
     _groups: Sequence[str]
 
+    # As Channels' own takes anything; that one would make a list of groups for each connection.
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
     @classmethod
     def as_asgi(cls, **initkwargs: Any) -> Any:
         """Return the ASGI application, as in Channels. This is where the plugins are asked.
@@ -89,10 +93,12 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         """
         plan = _compile(cls)
 
-        async def app(scope: Any, receive: Any, send: Any) -> None:
+        # Plain, as `__call__` is.
+        @markcoroutinefunction
+        def app(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
             consumer = cls(**initkwargs)
             consumer._plan = plan
-            await consumer(scope, receive, send)
+            return consumer(scope, receive, send)
 
         app.consumer_class = cls  # type: ignore[attr-defined]  # as Channels names them
         app.consumer_initkwargs = initkwargs  # type: ignore[attr-defined]  # as above
@@ -106,10 +112,12 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         if not hasattr(self, "_plan"):
             self._plan = _compile(type(self))
         self.scope = scope
-        self._connection = Connection(self, cast(ConsumerPlan, self._plan), receive, send)
-        # Annotated as Channels' stubs have it, which do not know plain dicts.
-        self.base_send = cast(Any, self._connection.transport.send)
-        return self._connection.run()
+        return Connection.live(self, receive, send)
+
+    @property
+    def base_send(self) -> Any:  # type: ignore[override]  # Channels' stubs have an attribute
+        """What sends an ASGI message to the server, as in Channels."""
+        return self._connection.transport.send
 
     @property  # type: ignore[override]  # Channels' stubs list the keys they know of a scope
     def scope(self) -> Scope:
@@ -170,7 +178,6 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
         attribute = name.replace(".", "_")
         if attribute.startswith("_") or hasattr(AsyncAPIConsumer, attribute):
             return None
-        # Of the class: Channels' own `base_send` stands on the instance.
         method = getattr(type(self), attribute, None)
         if not callable(method) or hasattr(method, ACTION_MARK):
             return None
@@ -186,7 +193,9 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
 
     async def join_own_groups(self) -> None:
         """Join the groups that every connection of this class joins; `accept` does."""
-        for group in own_groups(self):
+        # To read `groups` makes a list for what nobody has named.
+        named = hasattr(self, "_groups") or type(self).groups is not AsyncAPIConsumer.groups
+        for group in own_groups(self, self.groups if named else ()):
             await self._connection.membership.join(group, own=True)
 
     async def set_user(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from importlib_metadata import EntryPoint, PackageNotFoundError, distribution, distributions
-from packaging.utils import canonicalize_name
+from importlib_metadata import EntryPoint, distributions
 
+from aaah_core.compatibility import canonical
 from aaah_core.errors import OfferedTwice, PluginError, PluginNotLoaded
 from aaah_core.hookspecs import PROJECT
 
 if TYPE_CHECKING:
-    from importlib_metadata import IDistribution
+    from importlib_metadata import IDistribution, PackageMetadata
 
 __all__ = ["Found", "Plugin", "installed"]
 
@@ -33,6 +35,8 @@ class Plugin:
     entry_point: str = ""
     #: The class of `error`.
     kind: type[PluginError] = PluginError
+    #: What its distribution requires, as the metadata says it.
+    requires: Iterable[str] = ()
 
     def __str__(self) -> str:
         return f"Plugin {self.name!r} ({self.distribution} {self.version})"
@@ -47,6 +51,7 @@ class Plugin:
 
 #: A plugin with its entry point, which is None where the declaration itself cannot be read.
 Found: TypeAlias = tuple[Plugin, EntryPoint | None]
+_Named: TypeAlias = "tuple[IDistribution, str | None, PackageMetadata | None]"
 
 _REINSTALL = "install that distribution again, or remove what is left of it"
 
@@ -58,11 +63,11 @@ def installed() -> dict[str, Found]:
     """
     by_name: dict[str, list[Found]] = defaultdict(list)
     left_behind = []
-    for each, name in _named():
+    for each, name, metadata in _named():
         if name is None:
             left_behind.append(each)
             continue
-        for found in _declared(each, name, _version(each)):
+        for found in _declared(each, name, metadata):
             by_name[found[0].name].append(found)
     for each in left_behind:
         for found in _declared(each, "unknown", None):
@@ -71,19 +76,29 @@ def installed() -> dict[str, Found]:
     return {name: _only(found) for name, found in sorted(by_name.items())}
 
 
-def _named() -> Iterator[tuple[IDistribution, str | None]]:
+def _named() -> Iterator[_Named]:
     """Give each distribution with plugins once: the one that Python would import."""
     seen = set()
-    for each in filter(_has_plugins, distributions()):
-        name = _name(each)
-        if name is None:
-            yield each, None
-        elif (key := canonicalize_name(name)) not in seen:
+    places = _places()
+    for each in filter(_has_plugins, distributions(path=places)):
+        metadata = _metadata(each)
+        if metadata is None or not (name := _said(metadata, "Name")):
+            yield each, None, None
+        elif (key := canonical(name)) not in seen:
             seen.add(key)
-            try:
-                yield distribution(name), name
-            except PackageNotFoundError:  # its folder has another name than its metadata
-                yield each, name
+            first = next(filter(_text, distributions(name=name, path=places)), each)
+            # Which takes long to read: once, if it is the same.
+            same = _text(first) == _text(each)
+            yield first, name, metadata if same else _metadata(first)
+
+
+def _places() -> list[str]:
+    """Return where distributions are.
+
+    Python's own archive stands in every `sys.path` and is hardly ever there, and importlib_metadata
+    would import what reads archives to find that out.
+    """
+    return [each for each in sys.path if not each.endswith(".zip") or Path(each).exists()]
 
 
 def _has_plugins(each: IDistribution) -> bool:
@@ -96,21 +111,30 @@ def _has_plugins(each: IDistribution) -> bool:
         return True
 
 
-def _name(each: IDistribution) -> str | None:
+def _text(each: IDistribution) -> str | bytes | None:
+    """Return a distribution's metadata as it is written; there are three places for it."""
     try:
-        return each.name or None
-    except Exception:  # noqa: BLE001 - a missing or unreadable METADATA
+        return each.read_text("METADATA") or each.read_text("PKG-INFO") or each.read_text("")
+    except UnicodeDecodeError as error:
+        return error.object
+    except Exception:  # noqa: BLE001 - whatever hides it, nobody can read it
         return None
 
 
-def _version(each: IDistribution) -> str | None:
+def _metadata(each: IDistribution) -> PackageMetadata | None:
     try:
-        return each.version or None
-    except Exception:  # noqa: BLE001 - as above
+        return each.metadata
+    except Exception:  # noqa: BLE001 - missing or unreadable
         return None
 
 
-def _declared(each: IDistribution, name: str, version: str | None) -> Iterator[Found]:
+def _said(metadata: PackageMetadata | None, key: str) -> str | None:
+    # Of what is not there, importlib_metadata warns.
+    return metadata[key] or None if metadata is not None and key in metadata else None
+
+
+def _declared(each: IDistribution, name: str, metadata: PackageMetadata | None) -> Iterator[Found]:
+    version = _said(metadata, "Version")
     try:
         entry_points = list(each.entry_points.select(group=PROJECT))
     except Exception as error:  # noqa: BLE001 - what a stranger wrote may break in any way
@@ -122,9 +146,11 @@ def _declared(each: IDistribution, name: str, version: str | None) -> Iterator[F
     for entry_point in entry_points:
         record = Plugin(entry_point.name, name, version or "0")
         record.entry_point = f"{entry_point.name} = {entry_point.value}"
-        if version is None:
+        if metadata is None or version is None:
             cause = "the metadata of its distribution cannot be read, or has no name or version"
             record.fail(PluginNotLoaded, f"{cause}, in {each.locate_file('')}", _REINSTALL)
+        else:
+            record.requires = metadata.get_all("Requires-Dist") or each.requires or ()
         yield record, entry_point
 
 

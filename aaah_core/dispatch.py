@@ -8,11 +8,12 @@ Nothing here knows a plugin: a plan has the callables that plugins gave, and thi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from aaah_core.errors import ActionNotFound, TooLarge
 from aaah_core.lookup import find
 from aaah_core.messages import Call, Reply, current_call
+from aaah_core.mistakes import misgiven
 from aaah_core.outcome import FAILURES, settle
 from aaah_core.plan import Plan
 from aaah_core.replies import PLAIN, bug, to_reply
@@ -20,6 +21,7 @@ from aaah_core.way import around, no_reply
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.errors import WrongAnswer
     from aaah_core.plan import ConsumerPlan
 
 __all__ = ["respond"]
@@ -39,7 +41,7 @@ async def respond(  # noqa: C901 - a coroutine for each half would cost a messag
     place: Plan = plan
     try:
         if call is not request:
-            raise cast(Exception, request)
+            raise request if isinstance(request, Exception) else _no_call(plan, request)
         if len(call.params) > plan.limits.parameters:
             raise TooLarge("There are too many parameters.")
         if call.route:
@@ -57,7 +59,7 @@ async def respond(  # noqa: C901 - a coroutine for each half would cost a messag
                 result = await way.run(call.handler, call)
                 reply = Reply(result) if type(result) in PLAIN else to_reply(result)
             elif not isinstance(reply := await way.steps(call), Reply):
-                raise no_reply(reply)
+                raise no_reply(place, way.outermost, reply)
         except FAILURES as error:
             reply = await settle(place, call, error)
     if not call.wants_reply:
@@ -70,6 +72,10 @@ async def respond(  # noqa: C901 - a coroutine for each half would cost a messag
 
 def _call_of(error: Exception) -> Call:
     return getattr(error, "call", None) or Call(None, None)
+
+
+def _no_call(plan: ConsumerPlan, request: Any) -> WrongAnswer:
+    return misgiven(plan, "aaah_request_parser", plan.parse, request, "Call")
 
 
 async def _reject(plan: ConsumerPlan, call: Call, error: BaseException) -> Reply:

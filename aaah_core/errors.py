@@ -221,7 +221,11 @@ class WrongHook(PluginError):
 
 
 class WrongAnswer(PluginError):
-    """A hook that raised, or returned something else than it must."""
+    """A hook that raised, or returned something else than it must.
+
+    What it returned may be called for a message, and give the wrong thing only then: the client
+    gets a 500 with an error id, and this is in the log.
+    """
 
 
 class OfferedTwice(PluginError):

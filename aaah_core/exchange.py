@@ -11,6 +11,7 @@ from aaah_core import dispatch
 from aaah_core.errors import RequestError, TooLarge, UnsupportedFrame
 from aaah_core.inbox import size_of
 from aaah_core.messages import Call
+from aaah_core.mistakes import misgiven
 from aaah_core.replies import bug
 from aaah_core.running import current_running
 
@@ -93,7 +94,7 @@ def _carried(connection: Connection, request: Any, payload: Any) -> tuple[Any, i
         frame = connection.codec.encode([payload])
         return payload, size_of({connection.codec.frame: frame})
     except Exception as error:  # noqa: BLE001 - as in `encode`
-        return _bug(connection, request, error), 0
+        return _bug(connection, request, payload, error), 0
 
 
 def refused(request: Request, error: Callable[..., RequestError]) -> Request:
@@ -108,15 +109,18 @@ def encode(connection: Connection, request: Any, payload: Any) -> str | bytes:
     try:
         return connection.codec.encode(payload)
     except Exception as error:  # noqa: BLE001 - whatever cannot be encoded is answered too
-        return encode_bug(connection, request, error)
+        return encode_bug(connection, request, payload, error)
 
 
-def encode_bug(connection: Connection, request: Any, error: Exception) -> str | bytes:
+def encode_bug(connection: Connection, request: Any, payload: Any, error: Exception) -> str | bytes:
     """Return the frame that says that a payload cannot be carried."""
-    return connection.codec.encode(_bug(connection, request, error))
+    return connection.codec.encode(_bug(connection, request, payload, error))
 
 
-def _bug(connection: Connection, request: Any, error: Exception) -> Any:
+def _bug(connection: Connection, request: Any, payload: Any, error: Exception) -> Any:
+    plan = connection.plan
+    if not isinstance(payload, (dict, list, tuple, str, int, float)):
+        error = misgiven(plan, "aaah_response_shaper", plan.shape, payload, "payload")
     call = request if isinstance(request, Call) else getattr(request, "call", None)
     call = call or Call(None, None, handler=connection.consumer)
-    return connection.plan.shape(call, bug(call, error))
+    return plan.shape(call, bug(call, error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from aaah_core.errors import NotFound, TooLarge
 from aaah_core.handlers import NO_VALUES
 from aaah_core.interfaces import Match, RouteResolver
 from aaah_core.messages import Call
+from aaah_core.mistakes import misgiven
 
 if TYPE_CHECKING:
     from aaah_core.plan import Plan
@@ -49,17 +51,30 @@ async def _find_later(
     plan: Plan, call: Call, route: str, others: Sequence[RouteResolver], answer: Any
 ) -> Plan:
     """Go on where a resolver has to wait: with the others, if it knows nothing."""
-    match = await answer
-    for resolve in others:
+    after = len(plan.resolve) - len(others)
+    match = await _awaited(plan, after - 1, answer)
+    for number, resolve in enumerate(others, after):
         if match is None:
-            found = resolve(route, call)
-            match = found if found is None or isinstance(found, Match) else await found
+            given = resolve(route, call)
+            if given is None or isinstance(given, Match):
+                match = given
+            else:
+                match = await _awaited(plan, number, given)
     if match is None:
         raise _nowhere()
     if match.handler_class is plan.handler_class:
         return plan
-    place = find(_enter(plan, call, match), call, match.rest)
-    return await place if isinstance(place, Coroutine) else place
+    found = find(_enter(plan, call, match), call, match.rest)
+    return await found if isinstance(found, Coroutine) else found
+
+
+async def _awaited(plan: Plan, number: int, answer: Any) -> Match | None:
+    """Return what a resolver gave, which has to wait, or is nothing that it may give."""
+    found = await answer if inspect.isawaitable(answer) else answer
+    if found is None or isinstance(found, Match):
+        return found
+    resolver = plan.resolvers[number]
+    raise misgiven(plan, "aaah_route_resolver", resolver, found, "Match")
 
 
 def _nowhere() -> NotFound:

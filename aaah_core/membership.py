@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -187,9 +187,9 @@ async def at_home(connection: Connection, work: Coroutine[Any, Any, None]) -> No
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, connection.loop))
 
 
-def own_groups(consumer: AsyncAPIConsumer) -> Iterator[str]:
-    """Return the groups that every connection of a consumer joins, by its attributes."""
-    yield from consumer.groups
+def own_groups(consumer: AsyncAPIConsumer, named: Iterable[str]) -> Iterator[str]:
+    """Return the groups that every connection of a consumer joins: the named, and its lookups."""
+    yield from named
     lookups = consumer.group_send_lookup_kwargs or ()
     captured = consumer.scope.get("url_route", {}).get("kwargs", {})
     for lookup in (lookups,) if isinstance(lookups, str) else lookups:

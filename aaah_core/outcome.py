@@ -10,6 +10,7 @@ from django.db import Error as DatabaseError
 
 from aaah_core.errors import Busy, DeadlineExceeded, RequestError
 from aaah_core.messages import Call, Reply
+from aaah_core.mistakes import misgiven
 from aaah_core.replies import bug
 from aaah_core.running import current_running
 from aaah_core.workers import close_old_async_connections
@@ -61,7 +62,7 @@ async def _handled(plan: Plan, call: Call, error: BaseException) -> Reply:
             answer: Any = handler(call, error)
             reply = await answer if inspect.isawaitable(answer) else answer
             if not isinstance(reply, Reply):
-                raise TypeError(f"an exception handler returned {type(reply).__name__}, no Reply")
+                raise misgiven(plan, "aaah_exception_handlers", handler, reply, "Reply")
             reply.exception = error
             return reply
     return _unhandled(call, error)

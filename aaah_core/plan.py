@@ -43,6 +43,7 @@ from aaah_core.requirements import (
     require_consumer,
     require_django,
     require_exception,
+    require_frames,
     require_handler,
     require_routable,
     typed,
@@ -178,6 +179,7 @@ def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[
             chosen[entry.name] = entry
         elif entry in offered:
             plugin, chosen[entry] = offered[entry]
+            require_frames(chosen[entry], plugin)
             plan.answers.append(Answer("aaah_codecs", entry, plugin))
         else:
             raise no_codec(consumer_class, entry, offered)
@@ -198,7 +200,8 @@ def _wire(plan: ConsumerPlan, hook: str, consumer_class: type[AsyncAPIConsumer])
 
 def _callable(answer: Any, plan: Plan, plugin: Plugin, hook: str, subject: str = "") -> Any:
     require_callable(answer, plugin, hook)
-    plan.answers.append(Answer(hook, subject or plan.handler_class.__qualname__, plugin))
+    subject = subject or plan.handler_class.__qualname__
+    plan.answers.append(Answer(hook, subject, plugin, answer))
     return answer
 
 
@@ -250,8 +253,9 @@ def _actions(plan: Plan) -> dict[str, Action]:
     taken: dict[str, tuple[Plugin, Action]] = {}
     for plugin, actions in ask(plan.registry, hook, handler_class=handler_class):
         for name, action in typed(actions, Mapping, plugin, hook).items():
-            require_action(handler_class, name, typed(action, Action, plugin, hook), plugin)
-            once(taken, name, plugin, action, f"The action of {handler_class.__qualname__}")
+            typed(action, Action, plugin, hook)
+            runnable = require_action(handler_class, name, action, plugin)
+            once(taken, name, plugin, runnable, f"The action of {handler_class.__qualname__}")
             plan.answers.append(Answer(hook, name, plugin))
     require_collected(handler_class, taken)
     return {name: action for name, (_, action) in taken.items()}
@@ -263,5 +267,7 @@ def _middleware(plan: Plan, action: Action | None) -> tuple[Middleware, ...]:
     middleware = []
     for plugin, answer in ask(plan.registry, hook, **arguments):
         require_awaitable(answer, plugin, hook, "a middleware that")
-        middleware.append(awaited(_callable(answer, plan, plugin, hook, subject), plugin, hook))
+        require_callable(answer, plugin, hook)
+        looked_at = awaited(answer, plugin, hook)
+        middleware.append(_callable(looked_at, plan, plugin, hook, subject))
     return tuple(middleware)

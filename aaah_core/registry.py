@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-import importlib_metadata
 import pluggy
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from django.core.signals import setting_changed
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from aaah_core import conf, discovery, hookspecs
+from aaah_core.compatibility import CORE, canonical, unmet_core
 from aaah_core.discovery import Found, Plugin
 from aaah_core.errors import (
     ConfigurationError,
@@ -28,12 +25,11 @@ from aaah_core.errors import (
 from aaah_core.verification import verified_hooks
 
 if TYPE_CHECKING:
+    from importlib_metadata import EntryPoint
+
     from aaah_core.plan import ConsumerPlan
 
 __all__ = ["CORE", "Plugin", "Registry", "build", "current", "use"]
-
-#: The distribution whose plugins are the defaults.
-CORE = "aaah-core"
 
 _TO_NOTHING = "mend [project.entry-points.aaah] of its pyproject.toml and install it again"
 
@@ -97,7 +93,8 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
     wanted = _wanted(registry, installed, names)
     order = [name for name in _order(registry, installed, settings) if name in wanted]
     loaded: list[tuple[Plugin, Any]] = []
-    version = cache(partial(importlib_metadata.version, CORE))  # each look reads it anew
+    own = (found[0].version for found in installed.values() if _is_default(found))
+    core_version = next(own, "0")
     for name in dict.fromkeys([*order, *wanted]):
         record, entry_point = installed[name]
         registry.plugins[name] = record
@@ -106,7 +103,7 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
         elif (
             record.state == "loaded"
             and entry_point is not None
-            and (module := _load(record, entry_point, version)) is not None
+            and (module := _load(record, entry_point, core_version)) is not None
         ):
             loaded.append((record, module))
     for name, plugin in (objects or {}).items():
@@ -157,16 +154,14 @@ def _order(
 
 
 def _is_default(found: Found) -> bool:
-    return canonicalize_name(found[0].distribution) == CORE
+    return canonical(found[0].distribution) == CORE
 
 
-def _load(
-    record: Plugin, entry_point: importlib_metadata.EntryPoint, core_version: Callable[[], str]
-) -> Any:
+def _load(record: Plugin, entry_point: EntryPoint, core_version: str) -> Any:
     disable = f'uninstall {record.distribution}, or add {record.name!r} to AAAH["DISABLED_PLUGINS"]'
     try:
-        if wanted := _unmet_core(entry_point, core_version):
-            cause = f"it needs {wanted}, and {CORE} {core_version()} is installed"
+        if wanted := unmet_core(record.requires, core_version):
+            cause = f"it needs {wanted}, and {CORE} {core_version} is installed"
             record.fail(WrongCore, cause, f"install versions that fit, or {disable}")
             return None
         return entry_point.load()
@@ -179,7 +174,7 @@ def _load(
         return None
 
 
-def _mend(entry_point: importlib_metadata.EntryPoint, error: BaseException) -> str:
+def _mend(entry_point: EntryPoint, error: BaseException) -> str:
     """Return what the author of a plugin that does not load may do."""
     if isinstance(error, ModuleNotFoundError) and error.name in _packages(entry_point.module):
         return _TO_NOTHING
@@ -193,21 +188,6 @@ def _mend(entry_point: importlib_metadata.EntryPoint, error: BaseException) -> s
 def _packages(module: str) -> set[str]:
     parts = module.split(".")
     return {".".join(parts[: length + 1]) for length in range(len(parts))}
-
-
-def _unmet_core(
-    entry_point: importlib_metadata.EntryPoint, core_version: Callable[[], str]
-) -> str | None:
-    requires = (entry_point.dist.requires if entry_point.dist else None) or []
-    for text in requires:
-        requirement = Requirement(text)
-        if canonicalize_name(requirement.name) != CORE:
-            continue
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        if not requirement.specifier.contains(core_version(), prereleases=True):
-            return f"{CORE}{requirement.specifier}"
-    return None
 
 
 def _check_settings(registry: Registry, settings: conf.Settings, installed: Iterable[str]) -> None:

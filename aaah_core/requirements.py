@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 
 from aaah_core import conf
 from aaah_core.discovery import Plugin
 from aaah_core.errors import ConfigurationError, OfferedTwice, WrongAnswer
 from aaah_core.interfaces import ACTION_MARK, Action, Codec
+from aaah_core.limits import Limits
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
@@ -32,6 +35,7 @@ __all__ = [
     "require_consumer",
     "require_django",
     "require_exception",
+    "require_frames",
     "require_handler",
     "require_routable",
     "typed",
@@ -94,7 +98,7 @@ def require_codecs(consumer_class: type[AsyncAPIConsumer], codecs: Any) -> None:
                 f"{name}.codecs has the class {entry.__qualname__}. Write an object, "
                 f"{entry.__qualname__}(), or the name of a codec that a plugin offers."
             )
-        if isinstance(entry, Codec) and (fault := _codec_fault(entry)):
+        if isinstance(entry, Codec) and (fault := _codec_fault(entry) or _trial_fault(entry)):
             raise ConfigurationError(f"{name}.codecs has {entry!r}: {fault}")
         if not isinstance(entry, (str, Codec)):
             raise ConfigurationError(
@@ -163,6 +167,25 @@ def _codec_fault(codec: Codec) -> str | None:
     return None
 
 
+def _trial_fault(codec: Codec) -> str | None:
+    """Say what is wrong with what becomes of an empty payload: no message is looked at again."""
+    try:
+        frame = codec.encode({})
+        payload = codec.decode(frame, Limits())
+    except Exception:  # noqa: BLE001 - a codec may carry less than that; who calls will be told
+        return None
+    kind = str if codec.frame == "text" else bytes
+    if not isinstance(frame, kind):
+        given = type(frame).__name__
+        return (
+            f"its encode gives {kind.__name__}, as its `frame` is {codec.frame!r}, and not {given}."
+        )
+    if not isinstance(payload, dict):
+        given = type(payload).__name__
+        return f"its decode gives back what was encoded, and not {given} for an empty dict."
+    return None
+
+
 def _is_collection(value: Any) -> bool:
     return isinstance(value, Collection) and not isinstance(value, (str, bytes))
 
@@ -201,17 +224,27 @@ def require_codec(codec: Any, plugin: Plugin) -> None:
         raise wrong(plugin, hook, f"{codec!r}: {fault[:-1]}")
 
 
-def require_action(handler_class: type[Any], name: str, action: Action, plugin: Plugin) -> None:
-    """Refuse an action that could not be called, or that has two names."""
+def require_frames(codec: Codec, plugin: Plugin) -> None:
+    """Refuse a codec that makes no frames, or reads none."""
+    if fault := _trial_fault(codec):
+        raise wrong(plugin, "aaah_codecs", f"{codec!r}: {fault[:-1]}")
+
+
+def require_action(handler_class: type[Any], name: str, action: Action, plugin: Plugin) -> Action:
+    """Return an action that can be called; refuse one that cannot, or that has two names."""
     where = f"the action {name!r} of {handler_class.__qualname__}"
     if action.name != name:
         raise wrong(plugin, "aaah_actions", f"{where} as one that is named {action.name!r}")
     if not callable(action.run):
         raise wrong(plugin, "aaah_actions", f"{where} with a `run` that cannot be called")
-    if not action.sync:
-        require_awaitable(action.run, plugin, "aaah_actions", f"{where}: without sync=True, `run`")
-    elif inspect.iscoroutinefunction(action.run):
-        raise wrong(plugin, "aaah_actions", f"{where} with sync=True and a `run` that is async")
+    if action.sync:
+        if iscoroutinefunction(action.run):
+            raise wrong(plugin, "aaah_actions", f"{where} with sync=True and a `run` that is async")
+        return action
+    what = f"{where}: without sync=True, `run`"
+    require_awaitable(action.run, plugin, "aaah_actions", what)
+    run = awaited(action.run, plugin, "aaah_actions", f"{what} is awaited, and ")
+    return action if run is action.run else replace(action, run=run)
 
 
 def require_awaitable(function: Any, plugin: Plugin, hook: str, what: str) -> None:
@@ -244,8 +277,13 @@ def require_exception(value: Any, plugin: Plugin) -> type[BaseException]:
     return value
 
 
-def awaited(function: Callable[..., Any], plugin: Plugin, hook: str) -> Callable[..., Any]:
-    """Return a callable whose answer is awaited; of a plain one each answer is looked at."""
+def awaited(
+    function: Callable[..., Any], plugin: Plugin, hook: str, what: str = ""
+) -> Callable[..., Any]:
+    """Return a callable whose answer is awaited; of a plain one each answer is looked at.
+
+    One that is marked with asgiref's `markcoroutinefunction` counts as async.
+    """
     if _is_async(function):
         return function
 
@@ -253,14 +291,15 @@ def awaited(function: Callable[..., Any], plugin: Plugin, hook: str) -> Callable
         answer = function(*arguments)
         if inspect.isawaitable(answer):
             return answer
-        raise wrong(plugin, hook, f"{function!r}, which is plain and gave {answer!r}")
+        kind = type(answer).__name__  # itself it may be what a client sent
+        raise wrong(plugin, hook, f"{what}{function!r}, which is plain and gave {kind}")
 
     return checked
 
 
 def _is_async(function: Any) -> bool:
     call = getattr(type(function), "__call__", None)  # noqa: B004 - of an object with one
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+    return iscoroutinefunction(function) or iscoroutinefunction(call)
 
 
 #: Whose answers are called, and not awaited.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
@@ -14,7 +14,7 @@ from aaah_core.limits import Limits
 from aaah_core.outbox import Outbox, release
 from aaah_core.steps import finish
 
-__all__ = ["Transport"]
+__all__ = ["Receive", "Send", "Transport"]
 
 logger = logging.getLogger("aaah.transport")
 
@@ -22,6 +22,17 @@ logger = logging.getLogger("aaah.transport")
 GOODBYE = 5.0
 
 _DONE = object()
+
+#: What a server gives.
+Receive: TypeAlias = Callable[[], Awaitable[Any]]
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+
+
+class Owner(Protocol):
+    """Whoever has a transport. A method of it, kept, would weigh as much as what it is of."""
+
+    def interrupt(self) -> None:
+        """Is called soon after the client is known to be gone, or given up."""
 
 
 class Transport:
@@ -31,7 +42,7 @@ class Transport:
         receive: The server's.
         send: The server's.
         limits: `frame_bytes`, and the bounds of what waits to be sent, are looked at.
-        on_end: Called soon after the client is known to be gone, or given up.
+        owner: Is told when the client is gone.
     """
 
     __slots__ = (
@@ -39,8 +50,8 @@ class Transport:
         "_frame_bytes",
         "_limits",
         "_moved",
-        "_on_end",
         "_outbox",
+        "_owner",
         "_stuck_since",
         "accepted",
         "ended",
@@ -52,10 +63,10 @@ class Transport:
 
     def __init__(
         self,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
+        receive: Receive,
+        send: Send,
         limits: Limits,
-        on_end: Callable[[], None],
+        owner: Owner,
     ) -> None:
         #: The server's own `receive`, or what stands before it, for who sees to what it raises and
         #: to the size of a frame.
@@ -64,7 +75,7 @@ class Transport:
         self.give = send
         self._limits = limits
         self._frame_bytes = limits.frame_bytes
-        self._on_end = on_end
+        self._owner = owner
         #: Whether frames may go out, and calls may run: after accept, before the end.
         self.open = False
         #: Whether the server takes nothing now, and nothing waits for it. It is given one message
@@ -209,13 +220,13 @@ class Transport:
         if self._drainer is not None:
             self._drainer.cancel()
         # Later: the call that runs now may be what found out, and cannot be cancelled by itself.
-        asyncio.get_running_loop().call_soon(self._on_end)
+        asyncio.get_running_loop().call_soon(self._owner.interrupt)
 
     def retire(self, code: int) -> None:
         """Close the socket after what waits for it, and let the connection end."""
         if self.ended is None:
             self._close_later(int(code))
-            asyncio.get_running_loop().call_soon(self._on_end)
+            asyncio.get_running_loop().call_soon(self._owner.interrupt)
 
     def expel(self, code: int) -> None:
         """Close the socket at once: what waits for it is dropped, and the connection ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("aaah_"))
 _HEAVY = "rest_framework"
 
 
+@cache
 def arguments(hook: str) -> tuple[str, ...]:
     """Return the names of what a hook may take."""
     return tuple(inspect.signature(getattr(hookspecs, hook)).parameters)

@@ -11,6 +11,7 @@ from aaah_core.errors import Busy, DeadlineExceeded, PermissionDenied
 from aaah_core.guards import ancestor
 from aaah_core.interfaces import Action, CallNext, Middleware
 from aaah_core.messages import Call, Reply
+from aaah_core.mistakes import misgiven
 from aaah_core.moments import granted
 from aaah_core.outcome import FAILURES, settle
 from aaah_core.replies import PLAIN, to_reply
@@ -18,6 +19,7 @@ from aaah_core.running import current_running
 from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
+    from aaah_core.errors import WrongAnswer
     from aaah_core.plan import Plan
 
 __all__ = ["Way", "around", "no_reply", "to_action"]
@@ -33,6 +35,8 @@ class Way:
     steps: CallNext
     #: ``run(handler, call)``, which gives what the action returned, where nothing stands before it.
     run: Run | None = None
+    #: What is asked first, if that is a plugin's.
+    outermost: Middleware | None = None
 
 
 def to_action(plan: Plan, action: Action, middleware: Sequence[Middleware]) -> Way:
@@ -40,11 +44,12 @@ def to_action(plan: Plan, action: Action, middleware: Sequence[Middleware]) -> W
     guard = plan.call_guard
     run = _in_worker(plan, action) if action.sync or guard.blocking else action.run
     steps = _innermost(plan, run)
-    if middleware:
-        steps = _outermost(middleware[0], around(plan, middleware[1:], steps))
+    outermost = middleware[0] if middleware else None
+    if outermost is not None:
+        steps = _outermost(outermost, around(plan, middleware[1:], steps))
     if action.mode == "none":
-        return Way(_silently(steps))
-    return Way(steps, None if middleware or guard.awaited else run)
+        return Way(_silently(steps), None, outermost)
+    return Way(steps, None if middleware or guard.awaited else run, outermost)
 
 
 def around(plan: Plan, middleware: Sequence[Middleware], call_next: CallNext) -> CallNext:
@@ -69,7 +74,7 @@ def _layer(plan: Plan, middleware: Middleware, call_next: CallNext) -> CallNext:
     async def step(call: Call) -> Reply:
         try:
             if not isinstance(reply := await middleware(call, call_next), Reply):
-                raise no_reply(reply)
+                raise no_reply(plan, middleware, reply)
             return reply
         except FAILURES as error:
             return await settle(plan, call, error)
@@ -77,9 +82,9 @@ def _layer(plan: Plan, middleware: Middleware, call_next: CallNext) -> CallNext:
     return step
 
 
-def no_reply(answer: Any) -> TypeError:
+def no_reply(plan: Plan, middleware: Middleware | None, answer: Any) -> WrongAnswer:
     """Return the error for what a middleware returned."""
-    return TypeError(f"a middleware returned {type(answer).__name__} and not a Reply")
+    return misgiven(plan, "aaah_middleware", middleware, answer, "Reply")
 
 
 def _silently(steps: CallNext) -> CallNext:

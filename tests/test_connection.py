@@ -8,6 +8,7 @@ import threading
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from asgiref.compatibility import guarantee_single_callable
 from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
 from channels.layers import get_channel_layer
 
@@ -203,6 +204,22 @@ async def test_a_client_that_leaves_during_the_handshake_is_let_go():
 
     await consumer(hello).as_asgi()(scope, receive, None)
     assert socket.sent[0]["type"] == "websocket.accept"
+
+
+@pytest.mark.parametrize("make", [lambda chat: chat.as_asgi(), lambda chat: chat()])
+async def test_servers_know_an_application_as_async_and_may_call_it_before_its_task_begins(make):
+    application, sent = make(consumer(hello)), []
+    assert guarantee_single_callable(application) is application
+
+    async def receive():
+        return {"type": "websocket.disconnect" if sent else "websocket.connect", "code": 1000}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    running = application({"type": "websocket", "path": "/"}, receive, send)
+    await asyncio.get_running_loop().create_task(running)
+    assert sent == ["websocket.accept"]
 
 
 class Tick(JSONCodec):

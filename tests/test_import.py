@@ -80,6 +80,8 @@ def test_a_start_of_django_loads_no_consumer_no_codec_and_no_drf():
     assert "aaah_async_action.plugin" in loaded
     for heavy in ("channels.generic", "aaah_core.consumers", "rest_framework", "msgpack"):
         assert heavy not in loaded
+    for rare in ("packaging", "zipp", "aaah_core.routing", "aaah_core.django_errors"):
+        assert rare not in loaded
 
 
 @pytest.mark.parametrize("name", aaah_core.__all__)

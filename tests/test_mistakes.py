@@ -6,6 +6,7 @@ Each says which plugin of which distribution, what was found, what was expected 
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 import textwrap
 
@@ -16,6 +17,7 @@ from django.urls import path
 from aaah_core import (
     AsyncAPIActionHandler,
     AsyncAPIConsumer,
+    Codec,
     ConfigurationError,
     IsAuthenticated,
     OfferedTwice,
@@ -361,6 +363,163 @@ async def test_a_plain_middleware_that_gives_an_awaitable_is_none(install):
     with registries.use(registries.build()):
         async with connect(Chat.as_asgi()) as client:
             assert (await client.call("nothing"))["status"] == 405
+
+
+FAITHFUL = """
+class Tick(Codec):
+    name = "json"
+    frame = "text"
+    def encode(self, payload):
+        return {encoded}
+    def decode(self, frame, limits):
+        return {decoded}
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoded", "decoded", "says"),
+    [
+        ("b'{}'", "{}", "its encode gives str, as its `frame` is 'text', and not bytes"),
+        ("None", "{}", "its encode gives str, as its `frame` is 'text', and not NoneType"),
+        ("'{}'", "None", "its decode gives back what was encoded, and not NoneType"),
+    ],
+)
+def test_a_codec_that_makes_no_frames_or_reads_none_is_a_wrong_answer(
+    install, encoded, decoded, says
+):
+    source = FAITHFUL.format(encoded=encoded, decoded=decoded)
+    install("moth", returns("aaah_codecs", "[Tick()]", source))
+    with override_settings(AAAH={"DISABLED_PLUGINS": ["json"]}):
+        require(refusal(), WrongAnswer, [says, "return [MyCodec()]"])
+
+
+def test_a_codec_of_a_consumers_own_that_makes_no_frames_is_told_with_the_consumer():
+    class Tick(Codec):
+        name, frame = "tick", "bytes"
+
+        def encode(self, payload):
+            return "{}"
+
+        def decode(self, frame, limits):
+            return {}
+
+    with pytest.raises(ConfigurationError, match=r"Mine\.codecs has .*its encode gives bytes, as"):
+        type("Mine", (AsyncAPIConsumer,), {"codecs": [Tick()]}).as_asgi()
+
+
+def test_a_codec_that_cannot_carry_an_empty_payload_is_left_to_its_calls(install):
+    source = FAITHFUL.format(encoded="payload['data']", decoded="{}")
+    install("moth", returns("aaah_codecs", "[Tick()]", source))
+    with (
+        override_settings(AAAH={"DISABLED_PLUGINS": ["json"]}),
+        registries.use(registries.build()),
+    ):
+        Chat.as_asgi()
+
+
+def mine(answer, before="", kind="async def"):
+    return f"{before}\n{kind} mine(*arguments):\n    return {answer}"
+
+
+#: A wire of which the shaper is right, or the plugin's own.
+WIRE = """
+def mine(call, reply):
+    return {"status": 500} if reply.status == 500 else object()
+
+def plain_(call, reply):
+    return {"status": reply.status}
+
+@hookimpl
+def aaah_response_shaper(consumer_class):
+    return plain_ if consumer_class.wire == "mine" else None
+"""
+SHOUTS = "async def shout(handler, call): raise LookupError"
+SHOUTING = "\n@hookimpl\ndef aaah_actions():\n    return {'shout': Action('shout', run=shout)}\n"
+
+#: By mistake: the module of the plugin, what is called, and what the log says.
+AT_RUN_TIME = {
+    "an action that is plain without sync=True": (
+        returns("aaah_actions", "{'say': Action('say', run=mine)}", mine("'x'", kind="def")),
+        {"action": "say"},
+        ["without sync=True, `run` is awaited, and <function mine", "is plain and gave str"],
+    ),
+    "a resolver that gives a class": (
+        returns("aaah_route_resolver", "mine", mine("Reply", kind="def")),
+        {"action": "say", "route": "leaf/"},
+        ["aaah_route_resolver returned <function mine", "which gave StructMeta and no Match"],
+    ),
+    "a resolver that is async and gives text": (
+        returns("aaah_route_resolver", "mine", mine("'leaf'")),
+        {"action": "say", "route": "leaf/"},
+        ["which gave str and no Match", "(route, call) that gives a Match or None"],
+    ),
+    "a resolver after one that has to wait": (
+        "async def waits(route, call): ...\n"
+        + returns("aaah_route_resolver", "mine", mine("7", kind="def")),
+        {"action": "say", "route": "leaf/"},
+        ["<function mine", "which gave int and no Match"],
+    ),
+    "an exception handler that gives data": (
+        SHOUTS + SHOUTING + returns("aaah_exception_handlers", "{LookupError: mine}", mine("{}")),
+        {"action": "shout"},
+        ["its aaah_exception_handlers returned", "which gave dict and no Reply"],
+    ),
+    "a middleware that gives data": (
+        returns("aaah_middleware", "mine", mine("{}")),
+        {"action": "nothing"},
+        ["its aaah_middleware returned <function mine", "which gave dict and no Reply"],
+    ),
+    "a middleware around an action that gives nothing": (
+        SHOUTS + SHOUTING + returns("aaah_middleware", "mine", mine("None")),
+        {"action": "shout"},
+        ["its aaah_middleware returned <function mine", "which gave NoneType and no Reply"],
+    ),
+    "a parser that gives the payload": (
+        WIRE + returns("aaah_request_parser", "mine", mine("{}", kind="def")),
+        {"action": "say"},
+        ["its aaah_request_parser returned <function mine", "which gave dict and no Call"],
+    ),
+    "a parser that gives a list of payloads": (
+        WIRE + returns("aaah_request_parser", "mine", mine("[{}]", kind="def")),
+        {"action": "say"},
+        ["its aaah_request_parser returned <function mine", "which gave dict and no Call"],
+    ),
+    "a shaper that gives an object": (
+        WIRE.replace("return plain_", "return mine")
+        + returns("aaah_request_parser", "parse", "def parse(payload): return Call('say')"),
+        {"action": "say"},
+        ["its aaah_response_shaper returned <function mine", "which gave object and no payload"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "request_", "says"), AT_RUN_TIME.values(), ids=AT_RUN_TIME)
+async def test_what_a_callable_gives_wrongly_is_a_wrong_answer_in_the_log(
+    install, caplog, source, request_, says
+):
+    own = {"wire": "mine"} if "aaah_response_shaper" in source else {}
+    consumer_class = type("Own", (Chat,), {"permission_classes": (), **own})
+    install("moth", source)
+    with registries.use(registries.build()):
+        async with connect(consumer_class.as_asgi()) as client:
+            await client.send_frame(json.dumps(request_))
+            frame = await client.receive_frame()
+    assert "500" in frame
+    assert "mine" not in frame
+    [error] = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    require(error, WrongAnswer, [*says, "Expected: ", "Write for example: "])
+
+
+async def test_a_connection_that_gives_nothing_to_enter_is_a_wrong_answer_in_the_log(
+    install, caplog
+):
+    install("moth", returns("aaah_connection", "mine", mine("7", kind="def")))
+    with registries.use(registries.build()):
+        async with connect(Chat.as_asgi()) as client:
+            with pytest.raises(Refused):
+                await client.receive_frame()
+    [error] = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    require(error, WrongAnswer, ["<function mine", "gave int and no async context manager"])
 
 
 @pytest.mark.parametrize(("source", "says"), LOADING.values(), ids=LOADING)

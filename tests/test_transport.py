@@ -28,7 +28,7 @@ class Server:
         self.gate.set()
         self.fails = None
         self.ends = 0
-        self.transport = Transport(None, self.send, Limits(**limits), self.on_end)
+        self.transport = Transport(None, self.send, Limits(**limits), self)
 
     async def send(self, message):
         self.sending += 1
@@ -41,7 +41,7 @@ class Server:
         finally:
             self.sending -= 1
 
-    def on_end(self):
+    def interrupt(self):
         self.ends += 1
 
     async def accept(self):
@@ -228,7 +228,7 @@ async def test_a_server_may_give_any_awaitable():
         waits.append(asyncio.get_running_loop().create_future())
         return waits[-1]
 
-    transport = Transport(None, send, Limits(), lambda: None)
+    transport = Transport(None, send, Limits(), None)
     accepting = asyncio.create_task(transport.send({"type": "websocket.accept"}))
     for frame in ("a", "b"):
         await asyncio.sleep(0)
@@ -256,7 +256,7 @@ def test_replies_and_pushes_never_overtake_one_another(steps):
             taken.append(message.get("text"))
 
         delays = [0, *(delay for _, delay, _ in steps)]
-        transport = Transport(None, send, Limits(), lambda: None)
+        transport = Transport(None, send, Limits(), None)
         await transport.send({"type": "websocket.accept"})
         for number, (pushed, _, pause) in enumerate(steps):
             if pushed:

@@ -49,6 +49,7 @@ def traced_exchange(
     async def exchange() -> dict[str, Any]:
         with use(traced_registry(trace)):
             application = _with_users(consumer_class.as_asgi())
+            trace.steps.clear()  # a start tries its codecs
             opening = connect(application, codec=codec, headers=dict(headers), timeout=timeout)
             async with opening as client:
                 await client.send({**request, "request_id": REQUEST_ID})

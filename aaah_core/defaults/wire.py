@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aaah_core.django_errors import DJANGO_REPLIES
 from aaah_core.errors import MalformedRequest
 from aaah_core.hookspecs import hookimpl
 from aaah_core.interfaces import ExceptionHandler, RequestParser, ResponseShaper
@@ -76,4 +75,6 @@ def aaah_response_shaper(consumer_class: Any) -> ResponseShaper | None:
 
 @hookimpl(trylast=True)
 def aaah_exception_handlers() -> dict[type[Exception], ExceptionHandler]:
+    from aaah_core.django_errors import DJANGO_REPLIES  # which a start of Django does without
+
     return DJANGO_REPLIES

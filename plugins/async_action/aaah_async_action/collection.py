@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import markcoroutinefunction
 from django.db import connections, transaction
 
 from aaah_async_action.binding import Binding, compile_binding
@@ -125,6 +126,8 @@ def _action(handler_class: type[Any], mark: Marked, where: str) -> Action:
     run = _runner(_in_transactions(function, mark.method) if sync else function, binding)
     if options.mode == "broadcast":
         run = broadcasting_sync(run, options) if sync else broadcasting(run, options)
+    if not sync:
+        markcoroutinefunction(run)  # nobody need look at what it returns
     return Action(
         name=options.name,
         run=run,

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
+from asgiref.sync import markcoroutinefunction
+
 from aaah_async_action.binding import Binding, compile_binding
 from aaah_core import MISSING, Action, Call, ConfigurationError, run_sync, to_plain, to_reply
 from rest_framework_channels.decorators import sync_function
@@ -41,6 +43,8 @@ def _action(handler_class: Any, name: str, attribute: str) -> Action:
     sync = function is not None
     if mode == "broadcast":
         run, sync = _broadcasting(run, options, sync), False
+    if not sync:
+        markcoroutinefunction(run)  # nobody need look at what it returns
     doc, _, _ = inspect.cleandoc(method.__doc__ or "").partition("\n\n")
     return Action(
         name=name,

@@ -29,6 +29,7 @@ class AsyncAPIConsumerBase(aaah_core.AsyncAPIConsumer, AsyncAPIActionHandler):
     # A handler sends through its consumer, and the consumer itself.
     send = aaah_core.AsyncAPIConsumer.send  # type: ignore[assignment]  # Channels' own says no less
     close = aaah_core.AsyncAPIConsumer.close
+    base_send = aaah_core.AsyncAPIConsumer.base_send
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Run one connection.
