@@ -21,19 +21,17 @@ def parse(payload: Any) -> Call:
         raise MalformedRequest("A request is an object.")
     action, route = payload.pop("action", None), payload.pop("route", "")
     data, request_id = payload.pop("data", MISSING), payload.pop("request_id", None)
-    is_id = type(request_id) is int or request_id is None or _is_id(request_id)
+    kind = type(request_id)
+    is_id = kind is int or request_id is None or (kind is str and len(request_id) <= 128)
+    call = Call(action, route, data, payload, MISSING if request_id is None else request_id)
     if type(action) is str and type(route) is str and is_id:
-        return Call(action, route, data, payload, MISSING if request_id is None else request_id)
-    raise _fault(Call(action, route, data, payload, MISSING if request_id is None else request_id))
+        return call
+    raise _fault(call, is_id)
 
 
-def _is_id(value: Any) -> bool:
-    return type(value) is int or (type(value) is str and len(value) <= 128)
-
-
-def _fault(call: Call) -> MalformedRequest:
+def _fault(call: Call, is_id: bool) -> MalformedRequest:
     field, rule = "action", "is required and a string"
-    if call.request_id is not MISSING and not _is_id(call.request_id):
+    if not is_id:
         field, rule = "request_id", "is a string of at most 128 characters, or an integer"
         call.request_id = MISSING
     if type(call.route) is not str:

@@ -261,7 +261,7 @@ async def test_open_connections_are_counted():
         [value] = [
             point.value
             for point in points("aaah.server.active_connections")
-            if point.attributes["aaah.consumer"].endswith("Own")
+            if point.attributes["aaah.consumer"].endswith("are_counted.<locals>.Own")
         ]
         return value
 
