@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aaah_core.errors import ConfigurationError
+from aaah_core.expectations import raised
 from aaah_core.registry import Plugin, Registry
-from aaah_core.requirements import raised
 
 __all__ = ["Answer", "ask"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aaah_core.requirements import wrong
+from aaah_core.expectations import wrong
 
 if TYPE_CHECKING:
     from aaah_core.errors import WrongAnswer

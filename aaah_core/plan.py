@@ -14,6 +14,16 @@ from typing import TYPE_CHECKING, Any
 from aaah_core import conf
 from aaah_core.answers import Answer, ask
 from aaah_core.errors import ConfigurationError
+from aaah_core.expectations import (
+    awaited,
+    once,
+    require_action,
+    require_awaitable,
+    require_callable,
+    require_exception,
+    typed,
+    wrong,
+)
 from aaah_core.guards import Guard
 from aaah_core.interfaces import (
     Action,
@@ -30,24 +40,16 @@ from aaah_core.moments import Moment, Moments
 from aaah_core.plan_permissions import compile_permissions
 from aaah_core.registry import Plugin, Registry, current
 from aaah_core.requirements import (
-    awaited,
     no_codec,
     no_wire,
-    once,
-    require_action,
-    require_awaitable,
-    require_callable,
     require_codec,
     require_codecs,
     require_collected,
     require_consumer,
     require_django,
-    require_exception,
     require_frames,
     require_handler,
     require_routable,
-    typed,
-    wrong,
 )
 from aaah_core.way import Way, to_action
 

@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from aaah_core.answers import Answer, ask
+from aaah_core.expectations import typed
 from aaah_core.guards import Guard
 from aaah_core.handlers import AsyncAPIActionHandler
 from aaah_core.interfaces import Check
 from aaah_core.moments import Moment, Moments, Name, compile_check
 from aaah_core.permissions import DefaultPermissions
-from aaah_core.requirements import no_check, typed
+from aaah_core.requirements import no_check
 
 if TYPE_CHECKING:
     from aaah_core.plan import Plan

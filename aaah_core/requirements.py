@@ -1,51 +1,35 @@
-"""What a start requires of classes and of plugins' answers, and the words for what falls short."""
+"""What a start requires of classes and codecs, and the words for what falls short."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 
 from aaah_core import conf
 from aaah_core.discovery import Plugin
-from aaah_core.errors import ConfigurationError, OfferedTwice, WrongAnswer
-from aaah_core.interfaces import ACTION_MARK, Action, Codec
+from aaah_core.errors import ConfigurationError
+from aaah_core.expectations import typed, wrong
+from aaah_core.interfaces import ACTION_MARK, Codec
 from aaah_core.limits import Limits
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
 
 __all__ = [
-    "awaited",
     "no_check",
     "no_codec",
     "no_wire",
-    "once",
-    "raised",
-    "require_action",
-    "require_awaitable",
-    "require_callable",
     "require_codec",
     "require_codecs",
     "require_collected",
     "require_consumer",
     "require_django",
-    "require_exception",
     "require_frames",
     "require_handler",
     "require_routable",
-    "typed",
-    "wrong",
 ]
-
-T = TypeVar("T")
-
-
-# Of classes.
 
 
 def require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
@@ -104,6 +88,19 @@ def require_codecs(consumer_class: type[AsyncAPIConsumer], codecs: Any) -> None:
             raise ConfigurationError(
                 f"{name}.codecs has {entry!r}, which is neither the name of a codec nor a codec."
             )
+
+
+def require_codec(codec: Any, plugin: Plugin) -> None:
+    """Refuse what is no codec, or one without its `name` or `frame`."""
+    hook = "aaah_codecs"
+    if fault := _codec_fault(typed(codec, Codec, plugin, hook)):
+        raise wrong(plugin, hook, f"{codec!r}: {fault[:-1]}")
+
+
+def require_frames(codec: Codec, plugin: Plugin) -> None:
+    """Refuse a codec that makes no frames, or reads none."""
+    if fault := _trial_fault(codec):
+        raise wrong(plugin, "aaah_codecs", f"{codec!r}: {fault[:-1]}")
 
 
 def require_collected(handler_class: type[Any], actions: Mapping[str, Any]) -> None:
@@ -193,170 +190,3 @@ def _is_collection(value: Any) -> bool:
 def _careless(owner: type[Any], attribute: str, fix: str) -> ConfigurationError:
     value = getattr(owner, attribute)
     return ConfigurationError(f"{owner.__qualname__}.{attribute} is {value!r}. It is {fix}.")
-
-
-# Of what plugins answer.
-
-
-def typed(answer: Any, kind: type[Any], plugin: Plugin, hook: str) -> Any:
-    """Return an answer that is of its kind; refuse any other."""
-    if not isinstance(answer, kind):
-        raise wrong(plugin, hook, f"{answer!r}, which is no {kind.__name__}")
-    return answer
-
-
-def once(
-    taken: dict[str, tuple[Plugin, T]], name: str, plugin: Plugin, value: T, what: str
-) -> None:
-    """Take a value under its name; refuse a second of that name."""
-    if name in taken:
-        raise OfferedTwice(
-            f"{what} {name!r} is offered twice: by {taken[name][0]} and by {plugin}. Uninstall or "
-            f"disable one of them."
-        )
-    taken[name] = plugin, value
-
-
-def require_codec(codec: Any, plugin: Plugin) -> None:
-    """Refuse what is no codec, or one without its `name` or `frame`."""
-    hook = "aaah_codecs"
-    if fault := _codec_fault(typed(codec, Codec, plugin, hook)):
-        raise wrong(plugin, hook, f"{codec!r}: {fault[:-1]}")
-
-
-def require_frames(codec: Codec, plugin: Plugin) -> None:
-    """Refuse a codec that makes no frames, or reads none."""
-    if fault := _trial_fault(codec):
-        raise wrong(plugin, "aaah_codecs", f"{codec!r}: {fault[:-1]}")
-
-
-def require_action(handler_class: type[Any], name: str, action: Action, plugin: Plugin) -> Action:
-    """Return an action that can be called; refuse one that cannot, or that has two names."""
-    where = f"the action {name!r} of {handler_class.__qualname__}"
-    if action.name != name:
-        raise wrong(plugin, "aaah_actions", f"{where} as one that is named {action.name!r}")
-    if not callable(action.run):
-        raise wrong(plugin, "aaah_actions", f"{where} with a `run` that cannot be called")
-    if action.sync:
-        if iscoroutinefunction(action.run):
-            raise wrong(plugin, "aaah_actions", f"{where} with sync=True and a `run` that is async")
-        return action
-    what = f"{where}: without sync=True, `run`"
-    require_awaitable(action.run, plugin, "aaah_actions", what)
-    run = awaited(action.run, plugin, "aaah_actions", f"{what} is awaited, and ")
-    return action if run is action.run else replace(action, run=run)
-
-
-def require_awaitable(function: Any, plugin: Plugin, hook: str, what: str) -> None:
-    """Refuse a generator where something is to be awaited.
-
-    A plain function passes: it may return an awaitable.
-    """
-    code = getattr(function, "__code__", None)
-    awaitable = code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE
-    generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-    if generator and not awaitable:
-        raise wrong(plugin, hook, f"{what} is awaited, and {function!r} is a generator")
-
-
-def require_callable(answer: Any, plugin: Plugin, hook: str) -> None:
-    """Refuse what cannot be called, or what would give another thing than its hook asks for."""
-    if not callable(answer):
-        raise wrong(plugin, hook, f"{answer!r}, which cannot be called")
-    if hook in _PLAIN and _is_async(answer):
-        raise wrong(plugin, hook, f"{answer!r}, which is async, and is called without `await`")
-    if inspect.isasyncgenfunction(answer) or inspect.isgeneratorfunction(answer):
-        raise wrong(plugin, hook, f"{answer!r}, which is a generator")
-
-
-def require_exception(value: Any, plugin: Plugin) -> type[BaseException]:
-    """Return a class of exceptions; refuse any other value."""
-    if not (isinstance(value, type) and issubclass(value, BaseException)):
-        what = f"handlers of {value!r}, which is no class of exceptions"
-        raise wrong(plugin, "aaah_exception_handlers", what)
-    return value
-
-
-def awaited(
-    function: Callable[..., Any], plugin: Plugin, hook: str, what: str = ""
-) -> Callable[..., Any]:
-    """Return a callable whose answer is awaited; of a plain one each answer is looked at.
-
-    One that is marked with asgiref's `markcoroutinefunction` counts as async.
-    """
-    if _is_async(function):
-        return function
-
-    def checked(*arguments: Any) -> Any:
-        answer = function(*arguments)
-        if inspect.isawaitable(answer):
-            return answer
-        kind = type(answer).__name__  # itself it may be what a client sent
-        raise wrong(plugin, hook, f"{what}{function!r}, which is plain and gave {kind}")
-
-    return checked
-
-
-def _is_async(function: Any) -> bool:
-    call = getattr(type(function), "__call__", None)  # noqa: B004 - of an object with one
-    return iscoroutinefunction(function) or iscoroutinefunction(call)
-
-
-#: Whose answers are called, and not awaited.
-_PLAIN = ("aaah_request_parser", "aaah_response_shaper", "aaah_connection")
-
-#: What each hook must return, and for example how; any may return None.
-_EXPECTED = {
-    "aaah_select_codec": ("a name in `allowed`", 'return "json"'),
-    "aaah_route_resolver": (
-        "a callable (route, call) that gives a Match or None",
-        "return resolve",
-    ),
-    "aaah_permission_check": ("an object of a child of Check", "return MyCheck()"),
-    "aaah_response_shaper": (
-        "a callable (call, reply or event) that gives a payload",
-        "return shape",
-    ),
-    "aaah_request_parser": ("a callable (payload) that gives a Call", "return parse"),
-    "aaah_codecs": ("a list of objects of children of Codec", "return [MyCodec()]"),
-    "aaah_actions": (
-        "a dict of names and objects of Action",
-        'return {"ping": Action("ping", run=ping)}, with `async def ping(handler, call)`',
-    ),
-    "aaah_middleware": (
-        "an async callable (call, call_next) that gives a Reply",
-        "return middleware, with `async def middleware(call, call_next)`",
-    ),
-    "aaah_exception_handlers": (
-        "a dict of exception classes and callables (call, exception) that give a Reply",
-        "return {LookupError: not_found}",
-    ),
-    "aaah_connection": (
-        "a callable (consumer) that gives an async context manager",
-        "return counted, with @asynccontextmanager above `async def counted(consumer)`",
-    ),
-}
-
-
-def wrong(plugin: Plugin, hook: str, what: str) -> WrongAnswer:
-    """Return the error of an answer that is not what its hook asks for."""
-    expected, example = _EXPECTED[hook]
-    return WrongAnswer(
-        f"{plugin}: its {hook} returned {what}. Expected: {expected}, or None. Write for example: "
-        f"{example}."
-    )
-
-
-def raised(
-    plugin: Plugin, hook: str, error: Exception, arguments: Mapping[str, Any]
-) -> WrongAnswer:
-    """Return the error of a hook that raised."""
-    names = [
-        getattr(value, "__qualname__", repr(value))
-        for name, value in arguments.items()
-        if name != "scope"  # a handshake has cookies
-    ]
-    return WrongAnswer(
-        f"{plugin}: its {hook} raised {type(error).__name__}: {error}, asked about "
-        f"{', '.join(names)}. Mend the plugin, or disable it."
-    )
