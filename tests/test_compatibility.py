@@ -69,6 +69,10 @@ def test_a_requirement_is_met_where_packaging_says_so(need, version):
         assert unmet_core([need], version) == expected
 
 
+def test_what_a_distribution_of_a_similar_name_requires_is_not_ours():
+    assert unmet_core(["aaah-core-extras>=9"], "0.1.0") is None
+
+
 @given(st.lists(st.builds("aaah-core>={},<{}".format, RELEASES, RELEASES)), RELEASES)
 def test_the_first_range_that_leaves_the_core_out_is_told(requires, version):
     assert unmet_core(requires, version) == by_packaging(requires, version)

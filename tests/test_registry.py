@@ -670,6 +670,22 @@ def test_a_distribution_that_another_of_its_name_shadows_counts_once(
     assert "bee" not in built.plugins  # the one that is imported has no plugin
 
 
+@pytest.mark.parametrize(("hides", "version"), [(False, "0"), (True, "1.5")])
+def test_metadata_that_nobody_can_read_shadows_what_is_below_unless_it_is_hidden(
+    install, tmp_path, monkeypatch, hides, version
+):
+    module = install("aaah-moth", "moth")
+    folder = folder_of(tmp_path / "above", "aaah_moth-2.0")
+    folder.mkdir(parents=True)
+    (folder / "entry_points.txt").write_text(f"[aaah]\nmoth = {module}\n")
+    if hides:
+        (folder / "METADATA").symlink_to(folder / "METADATA")  # which leads in a circle
+    else:
+        (folder / "METADATA").write_bytes(b"Name: aaah-moth\nVersion: \xff\n")
+    monkeypatch.syspath_prepend(tmp_path / "above")
+    assert registries.build().plugins["moth"].version == version
+
+
 def test_a_distribution_whose_folder_has_another_name_is_found(install, tmp_path):
     install("aaah-moth", "moth")
     folder_of(tmp_path).rename(tmp_path / "other.dist-info")
