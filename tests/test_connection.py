@@ -1276,11 +1276,11 @@ async def test_a_thread_that_an_action_gave_up_counts_too(quick):
 
     @action
     async def act(self):
-        try:
-            async with asyncio.timeout(0.01):
-                await run_sync(wait, self)
-        except TimeoutError:
-            return "gave up"
+        waiting = asyncio.create_task(run_sync(wait, self))
+        await gate.until(lambda: gate.begun)  # or it never would, and nothing counted
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return "gave up"
 
     async with Socket(consumer(act, hello).as_asgi()) as socket:
         socket.put(request("act", 1))
