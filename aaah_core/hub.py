@@ -33,6 +33,8 @@ logger = logging.getLogger("aaah.hub")
 
 #: Seconds between two times that a group's members are told to resync.
 RESYNC = 1.0
+#: Seconds that the layer may take to let a group be joined: daphne refuses a handshake after 5.
+JOIN = 3.0
 #: How many groups are joined again at a time, and how many are remembered that could not be left.
 AT_ONCE, LEFT = 20, 10_000
 
@@ -85,7 +87,7 @@ class Hub:
             async with group.opening:
                 if not (group.joined or self.lost):
                     try:
-                        await self._open(group)
+                        await within(self._open(group), JOIN)
                     except Exception as error:  # noqa: BLE001 - whatever it is, members stay
                         self.trouble(error)
             group.add(member)
@@ -141,7 +143,7 @@ class Hub:
             return
         with self._held(group):
             async with group.opening:
-                await self._open(group)
+                await within(self._open(group), JOIN)
 
     async def listen_again(self) -> None:
         """Ask the layer anew for what it brings: it may have forgotten that it was asked."""
@@ -179,10 +181,10 @@ class Hub:
 
     async def _open(self, group: Group) -> None:
         if not group.channel:
-            group.channel = await within(self.layer.new_channel())
+            group.channel = await self.layer.new_channel()
         if group.task is None:
             self._listen(group)
-        await within(self.layer.group_add(group.name, group.channel))
+        await self.layer.group_add(group.name, group.channel)
         group.joined = True
 
     def _listen(self, group: Group) -> None:

@@ -24,7 +24,8 @@ COMMANDS = {
         *("uvicorn", "--ws", "websockets-sansio", "--lifespan", "off", "--no-access-log"),
         *("--log-level", "warning"),
     ],
-    "daphne": ["daphne", "-v", "0"],
+    # On a busy machine a handshake takes longer than the 5 seconds after which it says 403.
+    "daphne": ["daphne", "-v", "0", "--websocket_connect_timeout", "60"],
 }
 
 

@@ -206,6 +206,21 @@ async def test_a_layer_that_takes_messages_and_brings_none_is_asked_anew(layer):
         assert (await next_event(client, "news"))["data"] == 1
 
 
+async def test_who_comes_while_the_layer_hangs_is_let_in_before_the_server_refuses(
+    layer, settings, monkeypatch
+):
+    settings.AAAH = {"LAYER_TIMEOUT": 60, "LAYER_CANARY": None}
+    monkeypatch.setattr(hub, "JOIN", 0.05)
+    layer.become("frozen")
+    async with connect(Room.as_asgi()) as client:
+        assert (await client.call("hello"))["data"] == "hello"
+        settings.AAAH = {"LAYER_TIMEOUT": 0.05, "LAYER_CANARY": None}
+        layer.become("up")
+        assert await client.receive() == RESYNC
+        await apublish("room", "news", 1)
+        assert (await next_event(client, "news"))["data"] == 1
+
+
 async def test_without_a_canary_a_layer_that_fails_is_found_all_the_same(layer, settings):
     settings.AAAH = {"LAYER_TIMEOUT": 0.05, "LAYER_CANARY": None}
     async with connect(Room.as_asgi()) as client:
