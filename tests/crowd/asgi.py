@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 
 import django
@@ -21,7 +22,7 @@ from django.db import connection
 from django.urls import path
 
 from aaah_async_action.decorators import async_action
-from aaah_core import AsyncAPIConsumer, apublish
+from aaah_core import AsyncAPIConsumer, apublish, conf
 from tests.hostile.process import state
 
 call_command("migrate", verbosity=0)
@@ -30,6 +31,8 @@ connection.close()
 
 #: What became of the actions that take long.
 outcomes = {"ended": 0, "cancelled": 0, "disconnected": 0}
+
+everybody = threading.Barrier(conf.current().SYNC_WORKERS)
 
 
 class Crowd(AsyncAPIConsumer):
@@ -58,6 +61,12 @@ class Crowd(AsyncAPIConsumer):
 
     @async_action
     def row(self):
+        return Group.objects.get(name="first").pk
+
+    @async_action
+    def meet(self):
+        """Wait until as many threads do so as there may be: each has its database connection."""
+        everybody.wait(20)
         return Group.objects.get(name="first").pk
 
     @async_action
