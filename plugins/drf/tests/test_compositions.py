@@ -23,6 +23,9 @@ from aaah_core import (
 )
 from aaah_core.testing import Refused, connect
 
+#: Seconds to wait for a reply: how long it takes is not asked here, and a machine may be busy.
+WAIT = 60.0
+
 #: What a leaf overrides, by moment.
 DRF = {"call": "has_permission", "object": "has_object_permission"}
 NATIVE = {**DRF, "connect": "can_connect", "event": "can_receive"}
@@ -183,7 +186,7 @@ async def received(client: Any, handler_class: Any = None) -> bool:
 
 async def connects(application: Any) -> bool:
     try:
-        async with connect(application):
+        async with connect(application, timeout=WAIT):
             return True
     except Refused:
         return False
@@ -198,7 +201,7 @@ async def assert_logical(above: Any, below: Any) -> None:
     both = [*above, *below]
     call = passes(both, "call")
     obj = call and passes(both, "object")
-    async with connect(application) as client:
+    async with connect(application, timeout=WAIT) as client:
         found = [
             (await client.call(name, route="handler/"))["status"]
             for name in ("run", "take", "take_async")
