@@ -1,83 +1,18 @@
-"""Redis that dies, freezes or forgets, and processes that do: who is a member stays one.
-
-Both layers of `channels_redis` are served at once, so that they wait at the same time.
-"""
+"""Redis that dies, freezes or forgets: who is a member stays one."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import signal
 import time
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 
 import pytest
-import redis.asyncio
 from django.utils.module_loading import import_string
 
 from aaah_core.canary import Canary
 from aaah_core.hub import Hub
-from tests.layers.client import clients, served
-from tests.redis_server import layer_of
-
-REDIS_LAYERS = ("core", "pubsub")
-
-
-class House:
-    """Members in one process of a layer, and one in another."""
-
-    def __init__(self, layer, servers, members, other):
-        self.layer = layer
-        self.here, self.there = servers[0], servers[-1]
-        self.members, self.other = members, other
-
-    @property
-    def all(self):
-        return [*self.members, self.other]
-
-    async def all_hear(self, last, count):
-        """Let the other say so many things, of which everybody must hear all."""
-        for number in range(count):
-            assert (await self.other.call("say", data=[last, number]))["status"] == 204
-        for each in self.all:
-            said, _ = await each.said([last, count - 1])
-            assert said == [[last, number] for number in range(count)]
-
-    def nothing_ended(self):
-        """See that no connection and no task of a server ended by an exception."""
-        # The pubsub layer logs a traceback of its own each time that it finds no Redis.
-        logs = self.here.log.read_text() + self.there.log.read_text()
-        assert "Exception in ASGI" not in logs, logs
-        assert "never retrieved" not in logs, logs
-
-
-@asynccontextmanager
-async def houses(
-    redis, folder, count, layers=REDIS_LAYERS, processes=2, server="uvicorn", **config
-):
-    """Open a house for each layer, with so many members."""
-    with ExitStack() as servers:
-        started = {}
-        for name in layers:
-            (own := folder / f"{name}-{server}").mkdir()
-            layer = layer_of(name, redis.port, prefix=f"{own.parent.name}-{own.name}", **config)
-            started[name] = layer, servers.enter_context(served(layer, own, processes, server))
-        async with AsyncExitStack() as stack:
-            opened = []
-            for layer, running in started.values():
-                members = await stack.enter_async_context(clients(running[0], count))
-                [other] = await stack.enter_async_context(clients(running[-1], 1))
-                opened.append(House(layer, running, members, other))
-            for house in opened:
-                await house.all_hear("opened", 1)
-            yield opened
-
-
-async def until_said(member, data, **parameters):
-    """Say something until Redis takes it."""
-    async with asyncio.timeout(20):
-        while (await member.call("say", data=data, **parameters))["status"] != 204:  # noqa: ASYNC110 - of another process
-            await asyncio.sleep(0.1)
+from tests.layers.client import clients
+from tests.layers.house import REDIS_LAYERS, houses, until_said
 
 
 async def outage(house, redis, seconds):
@@ -210,56 +145,6 @@ async def test_a_redis_killed_amid_broadcasts_costs_no_reply_and_no_event_in_sil
                 assert resynced or len(said) == 400
                 missed += len(said) < 400
     record_property("members who missed some, and were told", missed)
-
-
-@pytest.mark.programme(seconds=20)
-async def test_a_process_that_is_killed_is_no_member_for_long_and_harms_no_other(
-    own_redis, tmp_path
-):
-    expiry = 3
-    async with houses(own_redis, tmp_path, 5, group_expiry=expiry) as opened:
-        for house in opened:
-            house.here.process.kill()
-        begun = time.monotonic()
-        for house in opened:
-            for each in house.members:
-                await each.ws.wait_closed()
-            async with clients(house.there, 5) as house.members:
-                await house.all_hear("others", 50)
-        await asyncio.sleep(begun + expiry + 1 - time.monotonic())
-        core = opened[0]
-        assert (await core.other.call("say", data="clears"))["status"] == 204
-        async with redis.asyncio.Redis(port=own_redis.port) as connection:
-            group = f"{core.layer['CONFIG']['prefix']}:group:room"
-            assert await connection.zcard(group) == 1
-
-
-async def say_again_and_again(member, data):
-    """Say something to who may have no room for it yet."""
-    while True:
-        assert (await member.call("say", data=data))["status"] == 204
-        await asyncio.sleep(0.2)
-
-
-@pytest.mark.programme(seconds=20)
-async def test_a_burst_to_a_process_that_stalls_is_whole_for_others_and_reported_to_its_members(
-    own_redis, tmp_path, record_property
-):
-    async with houses(own_redis, tmp_path, 20) as opened:
-        for house in opened:
-            house.here.process.send_signal(signal.SIGSTOP)
-            try:
-                assert (await house.other.call("say", data=0, count=400))["status"] == 204
-            finally:
-                house.here.process.send_signal(signal.SIGCONT)
-            assert (await house.other.said(399))[0] == list(range(400))
-            ending = asyncio.create_task(say_again_and_again(house.other, "end"))
-            for each in house.members:
-                (*said, _), resynced = await each.said("end")
-                assert said == sorted(set(said))
-                assert resynced or len(said) == 400
-            ending.cancel()
-            record_property(house.layer["BACKEND"].rpartition(".")[2], f"{len(said)} of 400")
 
 
 @pytest.mark.programme(seconds=20)
