@@ -46,7 +46,8 @@ application = Room.as_asgi()
 
 SERVERS = {
     "uvicorn": ("--ws", "websockets-sansio", "--lifespan", "off", "--log-level", "error"),
-    "daphne": ("--verbosity", "0"),
+    # As in `tests.servers`.
+    "daphne": ("--verbosity", "0", "--websocket_connect_timeout", "60"),
 }
 
 

@@ -44,7 +44,8 @@ COMMANDS = {
         *("uvicorn", "--app-dir", str(HERE), "--ws", "websockets-sansio"),
         *("--lifespan", "off", "--log-level", "info"),
     ],
-    "daphne": ["daphne", "-v", "2"],
+    # On a busy machine a handshake takes longer than the 5 seconds after which it says 403.
+    "daphne": ["daphne", "-v", "2", "--websocket_connect_timeout", "60"],
 }
 
 
