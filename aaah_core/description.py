@@ -59,7 +59,7 @@ def _action(action: Any) -> dict[str, Any]:
     }
 
 
-_SIGNS = {"and": " & ", "or": " | "}
+_SIGNS = {"and": " & ", "or": " | ", "not": ""}
 
 
 def _name(permission: Any) -> str:
@@ -69,4 +69,5 @@ def _name(permission: Any) -> str:
         f"({_name(each)})" if getattr(each, "operator", "not") != "not" else _name(each)
         for each in permission.operands
     ]
-    return _SIGNS[permission.operator].join(parts) if parts[1:] else f"~{parts[0]}"
+    sign = "~" if permission.operator == "not" else ""
+    return sign + _SIGNS[permission.operator].join(parts)
