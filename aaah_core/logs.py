@@ -39,8 +39,8 @@ _HARMLESS = {
 }
 #: The parts of a header or of a query string that may be secrets on their own.
 _PARTS = re.compile(r"[\s,;&\"]+")
-#: A token whose claims, and whose signature, are secrets on their own, wherever it stands. It begins
-#: no search amid a word, nor gives any of it back: a long text is read once.
+#: A token whose claims, and whose signature, are secrets on their own, wherever it stands. What it
+#: must not begin amid, and never gives back, lets a long text be read once.
 _TOKEN = re.compile(r"(?<![\w-])[\w-]{16,}+\.[\w-]{16,}+\.[\w-]{16,}+", re.ASCII)
 
 #: How often one connection's failure of one kind is written within so many seconds.
