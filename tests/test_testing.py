@@ -15,6 +15,7 @@ from django.test import override_settings
 from aaah_core import (
     AsyncAPIConsumer,
     Codec,
+    OfferedTwice,
     PluginError,
     Unpublished,
     apublish,
@@ -311,6 +312,13 @@ def test_a_plugin_that_is_installed_by_now_is_registered_once(name):
     with registered(**{name: json}) as whole:
         assert whole.plugins["json"].distribution == "aaah-core"
         assert "moth" not in whole.plugins
+
+
+def test_a_plugin_of_a_test_takes_no_name_of_an_installed_one():
+    stand_in = registered(json=plugin(aaah_codecs=lambda: None))
+    said = r"an installed plugin has that name.*another_name="
+    with pytest.raises(OfferedTwice, match=said), stand_in:
+        raise AssertionError
 
 
 def test_registered_refuses_a_plugin_with_a_fault_at_once():
