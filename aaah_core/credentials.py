@@ -33,10 +33,10 @@ class Credential:
     def ended(cls, credentials: Sequence[Self]) -> Mapping[Self, str]:
         """Return those that hold no more, each with why.
 
-        Asked in a thread, of all credentials of a class at once, whenever somebody looks at their
-        users: every ``AAAH["IDENTITY_INTERVAL"]`` seconds, and after `recheck`. What it raises, or
-        that it gives no answer within 60 seconds, is logged, and it is asked again at the next
-        look.
+        Asked in a thread, of all credentials of a class at once (of a thousand users, where there
+        are more), whenever somebody looks at them: every ``AAAH["IDENTITY_INTERVAL"]`` seconds, and
+        after `recheck`. What it raises, or that it gives no answer within 60 seconds, is logged,
+        and it is asked again at the next look.
         """
         return {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aaah_core.answers import ask
 from aaah_core.interfaces import Composition
 from aaah_core.plan import Plan, consumer_plan
 
@@ -30,7 +31,7 @@ def describe(consumer_class: type[AsyncAPIConsumer]) -> dict[str, Any]:
 
 
 def _routes(plan: Plan, prefix: str, above: list[str]) -> list[dict[str, Any]]:
-    permissions = [*above, *map(_name, getattr(plan.handler_class, "permission_classes", ()))]
+    permissions = [*above, *_permissions(plan)]
     routes = [
         {
             "route": prefix,
@@ -59,14 +60,34 @@ def _action(action: Any) -> dict[str, Any]:
     }
 
 
-_SIGNS = {"and": " & ", "or": " | "}
+def _permissions(plan: Plan) -> list[str]:
+    own = getattr(plan.handler_class, "permission_classes", ())
+    return [_name(plan, permission) for permission in own]
 
 
-def _name(permission: Any) -> str:
-    if not isinstance(permission, Composition):
+_SIGNS = {"and": " & ", "or": " | ", "not": ""}
+
+
+def _name(plan: Plan, permission: Any) -> str:
+    composition = _composition(plan, permission)
+    if composition is None:
         return getattr(permission, "__name__", None) or repr(permission)
-    parts = [
-        f"({_name(each)})" if getattr(each, "operator", "not") != "not" else _name(each)
-        for each in permission.operands
-    ]
-    return _SIGNS[permission.operator].join(parts) if parts[1:] else f"~{parts[0]}"
+    sign = "~" if composition.operator == "not" else ""
+    return sign + _SIGNS[composition.operator].join(
+        _part(plan, operand) for operand in composition.operands
+    )
+
+
+def _part(plan: Plan, operand: Any) -> str:
+    composition = _composition(plan, operand)
+    name = _name(plan, operand)
+    return name if composition is None or composition.operator == "not" else f"({name})"
+
+
+def _composition(plan: Plan, permission: Any) -> Composition | None:
+    if isinstance(permission, Composition):
+        return permission
+    # What another framework has composed, its plugin alone can take apart.
+    hook, about = "aaah_permission_check", {"handler_class": plan.handler_class}
+    _, check = next(ask(plan.registry, hook, **about, permission=permission), (None, None))
+    return check if isinstance(check, Composition) else None

@@ -26,6 +26,8 @@ _LENGTH = 500
 _SHORTEST = 4
 #: How many characters tell that a text holds the beginning of something longer.
 _HEAD = 16
+#: How much of a text is looked through: it may quote thousands of what a client sent.
+_READ = 10_000
 _REMOVED = "[removed]"
 #: Exceptions of one chain that are written.
 _CHAIN = 10
@@ -37,8 +39,9 @@ _HARMLESS = {
 }
 #: The parts of a header or of a query string that may be secrets on their own.
 _PARTS = re.compile(r"[\s,;&\"]+")
-#: A token whose claims, and whose signature, are secrets on their own.
-_TOKEN = re.compile(r"[\w-]{16,}\.[\w-]{16,}\.[\w-]{16,}", re.ASCII)
+#: A token whose claims, and whose signature, are secrets on their own, wherever it stands. What it
+#: must not begin amid, and never gives back, lets a long text be read once.
+_TOKEN = re.compile(r"(?<![\w-])[\w-]{16,}+\.[\w-]{16,}+\.[\w-]{16,}+", re.ASCII)
 
 #: How often one connection's failure of one kind is written within so many seconds.
 _TIMES = 10
@@ -140,7 +143,8 @@ def _said(error: BaseException, secrets: list[str]) -> str:
     return printable(_without(said, secrets))
 
 
-def _without(text: str, secrets: list[str]) -> str:
+def _without(whole: str, secrets: list[str]) -> str:
+    text = whole[:_READ]
     for secret in secrets:
         begin = text.find(secret[:_HEAD])
         while begin >= 0:
@@ -155,7 +159,8 @@ def _without(text: str, secrets: list[str]) -> str:
             )
             text = f"{text[:begin]}{_REMOVED}{text[begin + length :]}"
             begin = text.find(secret[:_HEAD], begin + len(_REMOVED))
-    return text
+    # What was cut there may be too short to tell.
+    return text if len(whole) <= _READ else text[:-_HEAD]
 
 
 # What a client sent.
@@ -166,8 +171,8 @@ def _secrets(call: Call | None, scope: Scope | None) -> Iterator[str]:
         if len(secret) >= _SHORTEST:
             yield secret
             yield repr(secret)[1:-1]
-            if _TOKEN.fullmatch(secret):
-                yield from secret.split(".")
+            for token in _TOKEN.findall(secret):
+                yield from (token, *token.split("."))
 
 
 def _sent(call: Call | None, scope: Scope) -> Iterator[str]:

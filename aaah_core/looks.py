@@ -18,12 +18,15 @@ from aaah_core.workers import run_apart
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
 
-__all__ = ["Round", "credential_of", "ended", "is_another", "look_at", "person_of"]
+__all__ = ["Round", "credential_of", "ended", "is_another", "kinds_of", "look_at", "person_of"]
 
 logger = logging.getLogger("aaah.identity")
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+#: How many names are looked at together: a look must be over before it is given up.
+AT_ONCE = 1000
 
 #: Seconds after which a look at the database is given up.
 LONGEST = 20.0
@@ -42,7 +45,7 @@ _rooms: dict[Any, threading.Semaphore] = defaultdict(lambda: threading.Semaphore
 
 
 class Round:
-    """Looks at whoever is due, again and again, until nobody is.
+    """Looks at whoever is due, so many at a time, until nobody is.
 
     Args:
         look: What looks at some; they are due again if it raises.
@@ -64,7 +67,7 @@ class Round:
     async def _run(self) -> None:
         try:
             while self._due:
-                due, self._due = self._due, set()
+                due = {self._due.pop() for _ in range(min(len(self._due), AT_ONCE))}
                 try:
                     await self._look(due)
                 except Exception as error:  # noqa: BLE001 - databases and caches have their own
@@ -92,21 +95,8 @@ async def look_at(people: Sequence[Person]) -> list[Finding]:
     return await _given_time(LONGEST, look, people, kind=look)
 
 
-async def ended(credentials: Iterable[Credential]) -> dict[Credential, str]:
-    """Return those that hold no more, each with why.
-
-    Each kind is asked on its own: one that fails or hangs keeps no other from being asked.
-    """
-    by_class: dict[type[Credential], list[Credential]] = defaultdict(list)
-    for credential in credentials:
-        by_class[type(credential)].append(credential)
-    found: dict[Credential, str] = {}
-    for each in await asyncio.gather(*(_ended_of(*item) for item in by_class.items())):
-        found |= each
-    return found
-
-
-async def _ended_of(kind: type[Credential], some: list[Credential]) -> dict[Credential, str]:
+async def ended(kind: type[Credential], some: Sequence[Any]) -> dict[Any, str]:
+    """Return those credentials of a kind that hold no more, each with why; none if it fails."""
     try:
         return dict(await _given_time(LONGEST_OF_CREDENTIALS, kind.ended, some, kind=kind))
     except Exception as error:  # noqa: BLE001 - whatever it is, they are asked about again
@@ -151,6 +141,12 @@ def person_of(connection: Connection, known: Any, row: Row) -> Person:
 def is_another(connection: Connection, person: Person) -> bool:
     """Return whether a connection belongs to somebody else by now, or was let in by else."""
     return connection.user is not person.user or credential_of(connection) is not person.credential
+
+
+def kinds_of(connections: Iterable[Connection]) -> set[type[Credential]]:
+    """Return the classes of what users showed to be let in."""
+    credentials = map(credential_of, connections)
+    return {type(credential) for credential in credentials if credential is not None}
 
 
 def credential_of(connection: Connection) -> Credential | None:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from channels.layers import get_channel_layer
@@ -16,12 +17,13 @@ from channels.layers import get_channel_layer
 from aaah_core import conf, identity
 from aaah_core.accounts import Finding, Person, Row, adopt, name_of, row_of, session_name
 from aaah_core.close_codes import CloseCode
+from aaah_core.credentials import Credential
 from aaah_core.groups import group_name
 from aaah_core.hub import hub
 from aaah_core.layers import within
 from aaah_core.listening import listen, stop
 from aaah_core.logs import printable
-from aaah_core.looks import Round, credential_of, ended, is_another, look_at, person_of
+from aaah_core.looks import Round, credential_of, ended, is_another, kinds_of, look_at, person_of
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -57,8 +59,9 @@ class People:
         self._rights: dict[str, int] = {}
         #: Those whose rights were changed, by what is known.
         self._suspects: set[str] = set()
-        #: Neither waits for the other, as either may hang.
-        self._rounds = Round(self._look_at_users), Round(self._look_at_credentials)
+        #: None waits for another, as each may hang: the users', and each kind of credentials'.
+        self._users = Round(self._look_at_users)
+        self._kinds: dict[type[Credential], Round] = {}
         self._joining: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -78,7 +81,8 @@ class People:
         """Look at nobody any more."""
         if self._timer is not None:
             self._timer.cancel()
-        for task in (*(each.task for each in self._rounds), self._joining, self._listening):
+        looking = [each.task for each in (self._users, *self._kinds.values())]
+        for task in (*looking, self._joining, self._listening):
             if task is not None:
                 await stop(task)
         if self._channel is not None:
@@ -97,6 +101,7 @@ class People:
         if not connections:
             self._connections.pop(name, None)
             self._rights.pop(name, None)
+            self._suspects.discard(name)
         return bool(self._connections)
 
     # What other processes, and signals in this one, say.
@@ -161,8 +166,10 @@ class People:
         if again and self._channel is not None and self._joining is None:
             # Which heals a layer that forgot us, and keeps one from forgetting.
             self._joining = asyncio.Task(self._join_again(), loop=self._loop)
-        for each in self._rounds:
-            each.ask(known)
+        self._users.ask(known)
+        for kind in kinds_of(each for name in known for each in self._connections[name]):
+            look = partial(self._look_at_credentials, kind)
+            self._kinds.setdefault(kind, Round(look)).ask(known)
 
     async def _look_at_users(self, due: set[str]) -> None:
         seen = [each for each in self._seen(due) if each[2].row]
@@ -189,10 +196,10 @@ class People:
         self._rights |= {name: each.rights for name, each in found if name in self._connections}
         await identity.settle_all(changed)
 
-    async def _look_at_credentials(self, due: set[str]) -> None:
-        seen = [(each, person) for _, each, person in self._seen(due) if person.credential]
-        refused = await ended(person.credential for _, person in seen if person.credential)
-        for connection, person in seen:
+    async def _look_at_credentials(self, kind: type[Credential], due: set[str]) -> None:
+        seen = [each for each in self._seen(due) if type(each[2].credential) is kind]
+        refused = await ended(kind, [person.credential for _, _, person in seen]) if seen else {}
+        for _, connection, person in seen:
             if person.credential in refused and not is_another(connection, person):
                 end(connection, refused[person.credential])
 

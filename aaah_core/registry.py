@@ -16,6 +16,7 @@ from aaah_core.compatibility import CORE, canonical, unmet_core
 from aaah_core.discovery import Found, Plugin
 from aaah_core.errors import (
     ConfigurationError,
+    OfferedTwice,
     PluginError,
     PluginNotLoaded,
     WrongCore,
@@ -109,8 +110,13 @@ def build(objects: dict[str, Any] | None = None, names: Iterable[str] | None = N
     for name, plugin in (objects or {}).items():
         if any(plugin is module for _, module in loaded):
             continue  # it is installed by now, and its tests are as they were before
+        taken = any(record.name == name for record, _ in loaded)
         record = registry.plugins[name] = Plugin(name, _origin(plugin), "0")
-        loaded.append((record, plugin))
+        if taken:
+            remedy = "give this one another name, as in registered(another_name=plugin)"
+            record.fail(OfferedTwice, "an installed plugin has that name", remedy)
+        else:
+            loaded.append((record, plugin))
     # pluggy calls the last registered first.
     for record, module in reversed(loaded):
         registry.add(record, module)

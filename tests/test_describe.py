@@ -12,6 +12,7 @@ from aaah_core import (
     AsyncActionHandler,
     AsyncAPIActionHandler,
     AsyncAPIConsumer,
+    Composition,
     ConfigurationError,
     IsAuthenticated,
     IsOwner,
@@ -115,6 +116,12 @@ def test_a_composition_and_an_instance_are_named_too(core):
     assert first == "(~IsOwner & ((IsAuthenticated | IsOwner) | AllowAny)) & ~(IsOwner & AllowAny)"
     assert second == "IsOwner | ~IsAuthenticated"
     assert "AllowAny" in instance
+
+
+@pytest.mark.parametrize(("operator", "name"), [("and", "IsOwner"), ("not", "~IsOwner")])
+def test_a_composition_of_one_is_negated_only_by_not(core, operator, name):
+    chat = consumer(permission_classes=[Composition(operator, [IsOwner])])
+    assert describe(chat)["routes"][0]["permissions"] == [name]
 
 
 def test_what_a_resolver_does_not_list_is_not_described():

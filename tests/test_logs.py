@@ -115,6 +115,31 @@ async def test_a_part_of_a_token_is_removed_as_the_whole_is(caplog):
     assert "ValueError: of www.example.org" in caplog.text
 
 
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiNyJ9MA.c2lnbmF0dXJlLW9mLWl0"
+
+
+@pytest.mark.parametrize(
+    "sent", [f"Bearer {TOKEN}", {"from": f"https://a.example/?token={TOKEN}&x=1"}, "5"], ids=repr
+)
+async def test_a_token_is_removed_that_came_within_something_else(sent, caplog):
+    offered = {"headers": [(b"sec-websocket-protocol", b"aaah.json, jwt." + TOKEN.encode())]}
+    signature = TOKEN.split(".")[2]
+    said = f"bad {signature} of {TOKEN}"
+    await failed(lambda data: ValueError(said), sent, **(offered if sent == "5" else {}))
+    assert "ValueError: bad [removed] of [removed]" in caplog.text
+
+
+def test_what_is_removed_from_a_long_text_takes_no_long_text_to_be_copied():
+    secrets = ["0123456789" * 5, "short-one", "abcd"]
+    quoted = "abcd" * 100_000
+    assert logs._without(quoted, secrets).startswith("[removed]" * 100)
+    # Wherever a text is cut, nothing of a secret is left at its end.
+    for secret in secrets:
+        for before in range(logs._READ - len(secret), logs._READ):
+            told = logs._without("." * before + secret + "." * 100, secrets)
+            assert set(told.replace("[removed]", "")) == {"."}
+
+
 def test_what_a_database_driver_raises_forges_no_line(caplog):
     def fail(connection):
         raise OSError(f"away: {FORGED}")

@@ -195,26 +195,31 @@ async def test_a_check_that_hangs_keeps_nobody_else_from_being_looked_at(anna, o
         assert await code_of_end(client) == 4401
 
 
+@pytest.mark.parametrize("given_up", [True, False])
 async def test_a_kind_of_credentials_that_hangs_keeps_nobody_from_being_looked_at(
-    anna, often, monkeypatch, caplog
+    given_up, anna, often, monkeypatch, caplog
 ):
-    free, ended = threading.Event(), threading.Event()
+    asked, free, ended = threading.Event(), threading.Event(), threading.Event()
 
     class Slow(Pass):
         @classmethod
         def ended(cls, credentials):
+            asked.set()
             free.wait()
             ended.set()
             return {}
 
-    monkeypatch.setattr(looks, "LONGEST_OF_CREDENTIALS", 0.05)
+    if given_up:
+        monkeypatch.setattr(looks, "LONGEST_OF_CREDENTIALS", 0.05)
     monkeypatch.setattr(looks, "MOST", 1)
     async with (
         connect(showing(Slow("a")), user=NOBODYS_ROW) as slow,
         connect(showing(Pass("b")), user=NOBODYS_ROW) as client,
         anna.connect(served()) as other,
     ):
-        await until(lambda: "Slow could not say which hold" in caplog.text)
+        await until(asked.is_set)
+        if given_up:
+            await until(lambda: "Slow could not say which hold" in caplog.text)
         await sync_to_async(deactivate_quietly)(anna)
         assert await code_of_end(other) == 4401
         monkeypatch.setattr(Pass, "revoked", {"b"})
@@ -239,6 +244,35 @@ async def test_however_often_a_look_is_asked_for_that_fails_it_is_tried_again_on
         try_again()
         await asyncio.wait([looking.task])
     assert (seconds, len(later)) == (looks.AGAIN, 2)
+
+
+async def test_a_look_is_at_some_at_a_time_so_that_a_crowd_takes_none_too_long(monkeypatch):
+    monkeypatch.setattr(looks, "AT_ONCE", 3)
+    seen, everybody = [], {str(number) for number in range(8)}
+
+    async def look(due):
+        seen.append(due)
+        if len(seen) == 2:
+            raise DatabaseError("away")
+
+    looking = looks.Round(look)
+    for _ in range(2):
+        looking.ask(everybody if not seen else ())
+        await asyncio.wait([looking.task])
+    assert [len(each) for each in seen] == [3, 3, 3, 2]
+    assert seen[0] | seen[2] | seen[3] == everybody  # those of the look that failed are seen again
+
+
+@pytest.mark.usefixtures("never")
+async def test_nothing_is_kept_of_who_has_left():
+    async with (
+        connect(showing(Pass("a")), user=NOBODYS_ROW),
+        connect(showing(Pass("b")), user=NOBODYS_ROW) as left,
+    ):
+        people = people_module.people_of(asyncio.get_running_loop())
+        people._ask_to_look(people._connections, rights=True)
+        await left.close()
+        assert people._suspects <= people._connections.keys()
 
 
 @pytest.mark.usefixtures("often")

@@ -15,6 +15,7 @@ from django.test import override_settings
 from aaah_core import (
     AsyncAPIConsumer,
     Codec,
+    OfferedTwice,
     PluginError,
     Unpublished,
     apublish,
@@ -220,8 +221,9 @@ async def test_a_connection_that_is_closed_during_a_call_raises_its_code():
 
 async def test_what_does_not_come_in_time_is_a_timeout():
     async with connect(Chat.as_asgi(), timeout=0.1) as client:
-        with pytest.raises(TimeoutError):
-            await client.receive()
+        for _ in range(2):  # the first has ended the application, which must not end the test
+            with pytest.raises(TimeoutError):
+                await client.receive()
 
 
 # Leaving.
@@ -310,6 +312,13 @@ def test_a_plugin_that_is_installed_by_now_is_registered_once(name):
     with registered(**{name: json}) as whole:
         assert whole.plugins["json"].distribution == "aaah-core"
         assert "moth" not in whole.plugins
+
+
+def test_a_plugin_of_a_test_takes_no_name_of_an_installed_one():
+    stand_in = registered(json=plugin(aaah_codecs=lambda: None))
+    said = r"an installed plugin has that name.*another_name="
+    with pytest.raises(OfferedTwice, match=said), stand_in:
+        raise AssertionError
 
 
 def test_registered_refuses_a_plugin_with_a_fault_at_once():

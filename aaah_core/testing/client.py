@@ -146,6 +146,8 @@ class Client(Conversation):
         self.subprotocol = message.get("subprotocol")
 
     async def _next(self) -> Any:
+        if self._communicator.future.cancelled():  # by asgiref, where nothing came in time
+            raise TimeoutError
         message = await self._communicator.receive_output(self._timeout)
         if message is _END:
             self._end()  # for whoever asks again

@@ -18,6 +18,7 @@ from aaah_core import (
     BasePermission,
     Check,
     ConfigurationError,
+    describe,
 )
 from aaah_core.testing import connect
 from aaah_drf.consumers import GenericAsyncAPIConsumer
@@ -366,3 +367,16 @@ async def test_model_permissions_go_by_the_action(user: User) -> None:
     async with connect(Users.as_asgi(), user=user) as client:
         assert (await client.call("create"))["status"] == 403
         assert (await client.call("remove"))["data"] == "removed"
+
+
+def test_a_composition_of_drf_is_described_by_its_names() -> None:
+    class Shelf(AsyncAPIConsumer):
+        permission_classes = [
+            drf.IsAuthenticated & (drf.AllowAny | ~drf.IsAdminUser),
+            ~(drf.IsAdminUser & drf.AllowAny),
+        ]
+
+    assert describe(Shelf)["routes"][0]["permissions"] == [
+        "IsAuthenticated & (AllowAny | ~IsAdminUser)",
+        "~(IsAdminUser & AllowAny)",
+    ]

@@ -291,6 +291,25 @@ async def test_middleware_within_sees_the_span():
     assert seen == [True]
 
 
+async def test_what_a_middleware_within_raises_leaves_nothing_that_was_sent_in_the_span():
+    class Inner:
+        @hookimpl(trylast=True)
+        def aaah_middleware(self, action):
+            async def fail(call, call_next):
+                raise ValueError(f"not {call.params}")
+
+            return fail
+
+    with registry("opentelemetry", "async_action", Inner()):
+        async with connect(Desk.as_asgi()) as client:
+            reply = await client.call("search", word="a secret")
+    span = spans()["search"]
+    assert reply["status"] == 500
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes["error.type"] == "builtins.ValueError"
+    assert "secret" not in span.to_json()
+
+
 async def test_the_message_of_the_readme_continues_its_traceparent(client):
     (text,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     await client.send_frame(text)
