@@ -299,7 +299,7 @@ async def opened(server):
                 ws = await open_socket(server)
                 break
             except (OSError, InvalidHandshake):
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # a server that starts tells nobody
     async with ws:
         yield ws
 

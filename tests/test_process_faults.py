@@ -27,7 +27,7 @@ async def test_a_process_that_is_killed_is_no_member_for_long_and_harms_no_other
                 await each.ws.wait_closed()
             async with clients(house.there, 5) as house.members:
                 await house.all_hear("others", 50)
-        await asyncio.sleep(begun + expiry + 1 - time.monotonic())
+        await asyncio.sleep(begun + expiry + 1 - time.monotonic())  # until the layer forgets
         core = opened[0]
         assert (await core.other.call("say", data="clears"))["status"] == 204
         async with redis.asyncio.Redis(port=own_redis.port) as connection:

@@ -109,7 +109,7 @@ async def test_who_is_idle_for_30_seconds_stays_connected_and_a_member(own_redis
         houses(own_redis, tmp_path / "trapped", 20, ["core"], hosts=trapped) as trapped,
     ):
         opened = [*usual, *expiring, *trapped]
-        await asyncio.sleep(30)
+        await asyncio.sleep(30)  # to be idle that long is what is tested
         for house in opened:
             await house.all_hear("awake", 20)
             house.nothing_ended()
@@ -123,15 +123,15 @@ async def test_a_redis_killed_amid_broadcasts_costs_no_reply_and_no_event_in_sil
         replies = []
         while len(replies) < 400:
             replies.append(await house.other.call("say", data=len(replies)))
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # they are to last longer than what interrupts them
         await until_said(house.other, "end")
         return [reply["status"] for reply in replies]
 
     async def interrupted():
         for _ in range(2):
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # amid the broadcasts
             own_redis.kill()
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # an outage
             own_redis.start()
 
     async with houses(own_redis, tmp_path, 250) as opened:
@@ -163,9 +163,9 @@ async def test_whoever_is_in_a_group_is_what_was_asked_for_whenever_redis_dies(o
 
 async def end_now_and_then(redis, chance):
     while True:
-        await asyncio.sleep(chance.uniform(0.2, 2))
+        await asyncio.sleep(chance.uniform(0.2, 2))  # at any moment
         redis.kill()
-        await asyncio.sleep(chance.uniform(0, 1))
+        await asyncio.sleep(chance.uniform(0, 1))  # for as long as it may be
         redis.start()
 
 
@@ -185,7 +185,7 @@ class Walk:
             who, group = self._chance.randrange(5), self._chance.choice(["red", "green", "blue"])
             step = self._chance.choice([self._join, self._leave, self._say, self._say])
             await step(who, group)
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # a walk for as long as Redis dies again and again
 
     async def _join(self, who, group):
         # From the moment that it is asked for.

@@ -86,10 +86,8 @@ def test_the_table_has_every_code_with_its_status():
 
 async def test_the_client_in_javascript_does_what_the_one_in_python_does(tmp_path):
     node = shutil.which("node")
-    if node is None:
-        pytest.skip(
-            "no Node.js"
-        )  # nothing else here needs it, and nobody has to install it for this
+    if node is None:  # nothing else here needs it, and nobody has to install it for this
+        pytest.skip("no Node.js")
     written(PAGE, tmp_path)
     (client,) = blocks(PAGE, "js")
     (tmp_path / "client.mjs").write_text(client, "utf-8")

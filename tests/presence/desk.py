@@ -87,7 +87,7 @@ def publish_on(*groups):
         while True:
             for group in groups:
                 publish(group, group, time.time())
-            time.sleep(0.01)
+            time.sleep(0.01)  # or it would be a flood, and not a load
 
     threading.Thread(target=run, daemon=True).start()
 
