@@ -1,7 +1,7 @@
 """The pages of docs/ that show tests: each is a project, and its tests pass.
 
-A page that shows a `pyproject.toml` is run as its reader runs it, by pytest in a process of its
-own; the tests of the others, functions without fixtures, run here.
+A page that shows a `pyproject.toml` is run as its reader runs it, by `pytest` typed in its folder;
+the tests of the others, functions without fixtures, run here.
 """
 
 from __future__ import annotations
@@ -50,18 +50,23 @@ async def test_a_test_of_a_page_passes(page, path, name, tmp_path):
 @pytest.mark.parametrize("page", WHOLE, ids=_name)
 def test_the_tests_of_a_project_pass(page, tmp_path):
     written(page, tmp_path)
+    if "django-admin startproject" in page.read_text("utf-8"):
+        (tmp_path / "manage.py").touch()  # pytest-django puts the folder that has one on the path
     known = {name: value for name, value in os.environ.items() if not name.startswith("AAAH_")}
-    known.pop("DJANGO_SETTINGS_MODULE", None)
+    for name in ("DJANGO_SETTINGS_MODULE", "PYTHONPATH"):
+        known.pop(name, None)
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *suites(page)],
+        # With -P, as with the command `pytest`, the folder is on no path but by what the page says.
+        [sys.executable, "-P", "-m", "pytest", "-v", "-p", "no:cacheprovider"],
         cwd=tmp_path,
-        env={**known, "PYTHONPATH": str(tmp_path)},
+        env=known,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert [path for path in suites(page) if f"{path}::" not in finished.stdout] == []
 
 
 def test_every_page_with_code_is_tested():
