@@ -27,7 +27,7 @@ TEXT = PAGE.read_text("utf-8")
 
 #: By path: the blocks that are, or stand in, a file.
 FILES = {re.match(r"# (?:in )?(\S+)\n", code)[1]: code for code in blocks(PAGE, "python")}
-PROJECT, RANGE = map(tomllib.loads, blocks(PAGE, "toml"))
+PROJECT, TESTED, RANGE = map(tomllib.loads, blocks(PAGE, "toml"))
 
 
 def table(head):
@@ -96,7 +96,7 @@ async def test_the_plugin_of_a_project_is_found_and_works(tmp_path, loaded, capl
         assert found.plugins["shop"].hooks == ["aaah_middleware"]
         async with connect(Chat.as_asgi()) as client:
             await client.call("count")
-    assert "count: 200" in caplog.text
+    assert "'count': 200" in caplog.text
 
 
 async def test_the_distribution_is_found_and_works(slow, loaded, caplog, settings):
