@@ -27,7 +27,7 @@ TEXT = PAGE.read_text("utf-8")
 
 #: By path: the blocks that are, or stand in, a file.
 FILES = {re.match(r"# (?:in )?(\S+)\n", code)[1]: code for code in blocks(PAGE, "python")}
-PROJECT, TESTED, RANGE = map(tomllib.loads, blocks(PAGE, "toml"))
+PROJECT, _, RANGE = map(tomllib.loads, blocks(PAGE, "toml"))
 
 
 def table(head):
@@ -111,14 +111,21 @@ async def test_the_distribution_is_found_and_works(slow, loaded, caplog, setting
 
 @pytest.mark.programme
 def test_the_tests_of_the_page_pass(slow, tmp_path):
-    write(tmp_path, ["shop/plugin.py", "shop/test_plugin.py"])
-    shop = str(tmp_path / "shop/test_plugin.py")
+    shop = tmp_path / "project"
+    write(shop, ["shop/plugin.py", "shop/test_plugin.py"])
+    (shop / "pyproject.toml").write_text("\n".join(blocks(PAGE, "toml")[:2]))
     known = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO")}
-    for command in (["pytest", "-q", "-p", "no:cacheprovider", "tests", shop], ["mypy"]):
+    pytest_alone = ["pytest", "-q", "-p", "no:cacheprovider"]
+    for folder, path, command in (
+        (shop, "", pytest_alone),  # nothing is installed
+        (slow, slow, pytest_alone),
+        (slow, slow, ["mypy"]),
+    ):
         ran = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=slow,
-            env=known | {"PYTHONPATH": f"{slow}:{tmp_path}"},
+            # With -P, as with the command, the folder is on no path by itself.
+            [sys.executable, "-P", "-m", *command],
+            cwd=folder,
+            env=known | {"PYTHONPATH": str(path)},
             capture_output=True,
             text=True,
             check=False,
