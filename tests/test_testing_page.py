@@ -40,7 +40,12 @@ def test_the_page_tells_of_all_that_a_test_calls():
 
 
 def test_the_settings_of_the_page_are_those_of_the_plugins():
-    (text,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    text, text_of_an_app = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     wanted = tomllib.loads(text)["tool"]["pytest"]["ini_options"]
     own = tomllib.loads((ROOT / "plugins/msgpack/pyproject.toml").read_text())
     assert wanted.items() <= own["tool"]["pytest"]["ini_options"].items()
+    of_an_app = tomllib.loads(text_of_an_app)["tool"]["pytest"]["ini_options"]
+    assert of_an_app == wanted | {
+        "pythonpath": ["."],
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+    }
