@@ -175,7 +175,8 @@ def _load(record: Plugin, entry_point: EntryPoint, core_version: str) -> Any:
         raise
     except BaseException as error:  # noqa: BLE001 - a stranger's import may raise anything
         kind = type(error) if isinstance(error, PluginError) else PluginNotLoaded
-        cause = f"loading it raised {type(error).__name__}: {error}"
+        where = f" in {error.filename}" if isinstance(error, SyntaxError) else ""
+        cause = f"loading it raised {type(error).__name__}: {error}{where}"
         record.fail(kind, cause, f"{_mend(entry_point, error)}, or {disable}")
         return None
 
@@ -184,7 +185,7 @@ def _mend(entry_point: EntryPoint, error: BaseException) -> str:
     """Return what the author of a plugin that does not load may do."""
     if isinstance(error, ModuleNotFoundError) and error.name in _packages(entry_point.module):
         return _TO_NOTHING
-    if isinstance(error, AttributeError) and error.name in entry_point.attr.split("."):
+    if isinstance(error, AttributeError) and error.name in (entry_point.attr or "").split("."):
         return _TO_NOTHING
     if isinstance(error, (AppRegistryNotReady, ImproperlyConfigured)):
         return "import what needs settings or models inside the hook's body"

@@ -263,6 +263,18 @@ LOADING = {
         "from django.core.exceptions import AppRegistryNotReady\nraise AppRegistryNotReady('x')",
         ["AppRegistryNotReady", "import what needs settings or models inside the hook's body"],
     ),
+    "an attribute that is missing": (
+        "import os\nos.nope",
+        ["AttributeError: module 'os' has no attribute 'nope'", "mend the plugin"],
+    ),
+    "a setting that is missing": (
+        "from django.conf import settings\nsettings.NO_SUCH",
+        ["AttributeError: ", "NO_SUCH", "mend the plugin"],
+    ),
+    "no Python": (
+        "def aaah_codecs(:",
+        ["SyntaxError: invalid syntax (aaah_author_", "line 2) in /", "mend the plugin"],
+    ),
     "an import that is missing": (
         "import nowhere_at_all",
         ["No module named 'nowhere_at_all'", "mend the plugin"],
