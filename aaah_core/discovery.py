@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from importlib_metadata import EntryPoint, distributions
 
-from aaah_core.compatibility import canonical
+from aaah_core.compatibility import CORE, canonical
 from aaah_core.errors import OfferedTwice, PluginError, PluginNotLoaded
 from aaah_core.hookspecs import PROJECT
 
@@ -54,6 +54,9 @@ Found: TypeAlias = tuple[Plugin, EntryPoint | None]
 _Named: TypeAlias = "tuple[IDistribution, str | None, PackageMetadata | None]"
 
 _REINSTALL = "install that distribution again, or remove what is left of it"
+_RENAME = (
+    "rename it in [project.entry-points.aaah] of its pyproject.toml, or uninstall one of the two"
+)
 
 
 def installed() -> dict[str, Found]:
@@ -158,5 +161,8 @@ def _only(found: list[Found]) -> Found:
     record, entry_point = found[0]
     if len(found) > 1:
         both = " and ".join(f"{each.distribution} {each.version}" for each, _ in found)
-        record.fail(OfferedTwice, f"{both} both offer a plugin of this name", "uninstall one")
+        # The core's own had its name first.
+        guest = next((each for each, _ in found if canonical(each.distribution) != CORE), record)
+        guest.fail(OfferedTwice, f"{both} both offer a plugin of this name", _RENAME)
+        record.state, record.kind, record.error = guest.state, guest.kind, guest.error
     return record, entry_point

@@ -9,15 +9,18 @@ from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction
 
+from aaah_core.compatibility import CORE, canonical
 from aaah_core.discovery import Plugin
 from aaah_core.errors import OfferedTwice, WrongAnswer
 from aaah_core.interfaces import Action
 
 __all__ = [
+    "CALLED_WITH",
     "awaited",
     "once",
     "raised",
     "require_action",
+    "require_arguments",
     "require_awaitable",
     "require_callable",
     "require_exception",
@@ -36,13 +39,22 @@ def typed(answer: Any, kind: type[Any], plugin: Plugin, hook: str) -> Any:
 
 
 def once(
-    taken: dict[str, tuple[Plugin, T]], name: str, plugin: Plugin, value: T, what: str
+    taken: dict[str, tuple[Plugin, T]],
+    name: str,
+    plugin: Plugin,
+    value: T,
+    what: str,
+    remedy: str = "Rename it",
 ) -> None:
     """Take a value under its name; refuse a second of that name."""
     if name in taken:
+        both = list({id(each): each for each in (taken[name][0], plugin)}.values())
+        others = [each for each in both if canonical(each.distribution) != CORE]
+        place = repr(others[0].name) if len(others) == 1 else "one of them"
+        disable = ", or uninstall or disable one of them" if len(both) > 1 else ""
         raise OfferedTwice(
-            f"{what} {name!r} is offered twice: by {taken[name][0]} and by {plugin}. Uninstall or "
-            f"disable one of them."
+            f"{what} {name!r} is offered twice: {' and '.join(f'by {each}' for each in both)}. "
+            f"{remedy} in {place}{disable}."
         )
     taken[name] = plugin, value
 
@@ -54,6 +66,7 @@ def require_action(handler_class: type[Any], name: str, action: Action, plugin: 
         raise wrong(plugin, "aaah_actions", f"{where} as one that is named {action.name!r}")
     if not callable(action.run):
         raise wrong(plugin, "aaah_actions", f"{where} with a `run` that cannot be called")
+    require_arguments(action.run, plugin, "aaah_actions", f"{where} with the `run` {action.run!r}")
     if action.sync:
         if iscoroutinefunction(action.run):
             raise wrong(plugin, "aaah_actions", f"{where} with sync=True and a `run` that is async")
@@ -80,10 +93,30 @@ def require_callable(answer: Any, plugin: Plugin, hook: str) -> None:
     """Refuse what cannot be called, or what would give another thing than its hook asks for."""
     if not callable(answer):
         raise wrong(plugin, hook, f"{answer!r}, which cannot be called")
+    if isinstance(answer, type) and not any(hasattr(answer, name) for name in _USABLE):
+        raise wrong(plugin, hook, f"{answer!r}, which is a class")
     if hook in _PLAIN and _is_async(answer):
         raise wrong(plugin, hook, f"{answer!r}, which is async, and is called without `await`")
     if inspect.isasyncgenfunction(answer) or inspect.isgeneratorfunction(answer):
         raise wrong(plugin, hook, f"{answer!r}, which is a generator")
+    require_arguments(answer, plugin, hook, repr(answer))
+
+
+def require_arguments(function: Any, plugin: Plugin, hook: str, what: str) -> None:
+    """Refuse a callable that does not take what it will be given, where that can be told."""
+    given = CALLED_WITH[hook]
+    try:
+        # A decorator may give what it wraps more, or less, than it takes.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*given)
+    except TypeError:
+        plain = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+        takes = inspect.Signature(plain)
+        told = f"{what}, which takes {takes} and is given ({', '.join(given)})"
+        raise wrong(plugin, hook, told) from None
 
 
 def require_exception(value: Any, plugin: Plugin) -> type[BaseException]:
@@ -121,6 +154,20 @@ def _is_async(function: Any) -> bool:
 
 #: Whose answers are called, and not awaited.
 _PLAIN = ("aaah_request_parser", "aaah_response_shaper", "aaah_connection")
+
+#: What a class has of which an object, made for each call, can be what a callable gives.
+_USABLE = ("__await__", "__aenter__")
+
+#: By hook: what the callables that it returns are given.
+CALLED_WITH = {
+    "aaah_route_resolver": ("route", "call"),
+    "aaah_response_shaper": ("call", "message"),
+    "aaah_request_parser": ("payload",),
+    "aaah_actions": ("handler", "call"),
+    "aaah_middleware": ("call", "call_next"),
+    "aaah_exception_handlers": ("call", "exception"),
+    "aaah_connection": ("consumer",),
+}
 
 #: What each hook must return, and for example how; any may return None.
 _EXPECTED = {

@@ -1,16 +1,19 @@
-"""What a plugin's callable gave and its hook does not ask for: told where a call failed of it."""
+"""What a plugin's callable gave, or lists, and its hook does not ask for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aaah_core.expectations import wrong
+from aaah_core.handlers import AsyncActionHandler
 
 if TYPE_CHECKING:
     from aaah_core.errors import WrongAnswer
+    from aaah_core.interfaces import Match
     from aaah_core.plan import Plan
 
-__all__ = ["misgiven"]
+__all__ = ["misgiven", "require_match", "require_routes"]
 
 
 def misgiven(plan: Plan, hook: str, given: Any, answer: Any, expected: str) -> WrongAnswer:
@@ -23,5 +26,44 @@ def misgiven(plan: Plan, hook: str, given: Any, answer: Any, expected: str) -> W
         answer: What it gave; the message has its type, as it may hold what a client sent.
         expected: What it should have given.
     """
+    return _wrong(plan, hook, given, f"which gave {type(answer).__name__} and no {expected}")
+
+
+def require_match(plan: Plan, resolver: Any, match: Match) -> None:
+    """Refuse a match with fields of another kind."""
+    kinds = type(match.args), type(match.kwargs), type(match.rest)
+    if kinds == (tuple, dict, str) and match.handler_class in plan.children:
+        return  # the usual one, which calls wait for
+    for name, kind in (("args", tuple), ("kwargs", Mapping), ("rest", str)):
+        value = getattr(match, name)
+        if not isinstance(value, kind):
+            told = f"with {type(value).__name__} for `{name}` and no {kind.__name__}"
+            raise _wrong(plan, _RESOLVER, resolver, f"which gave a Match {told}")
+    if not _is_handler(match.handler_class):
+        raise _wrong(plan, _RESOLVER, resolver, "which gave a Match whose class is no handler")
+
+
+def require_routes(resolver: Any, plan: Plan) -> Iterator[type[AsyncActionHandler]]:
+    """Give the handlers that a resolver lists in `routes`; refuse what is no list of pairs."""
+    routes = getattr(resolver, "routes", ())
+    told = "which are no pairs of a text and a handler class"
+    try:
+        pairs = [(text, reached) for text, reached in routes]
+    except (TypeError, ValueError) as error:
+        raise _wrong(plan, _RESOLVER, resolver, f"with the routes {routes!r}, {told}") from error
+    for pair in pairs:
+        if not _is_handler(pair[1]):
+            raise _wrong(plan, _RESOLVER, resolver, f"with the routes [{pair!r}], {told}")
+        yield pair[1]
+
+
+def _is_handler(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, AsyncActionHandler)
+
+
+def _wrong(plan: Plan, hook: str, given: Any, what: str) -> WrongAnswer:
     plugin = next(e.plugin for e in plan.answers if e.hook == hook and e.given is given)
-    return wrong(plugin, hook, f"{given!r}, which gave {type(answer).__name__} and no {expected}")
+    return wrong(plugin, hook, f"{given!r}, {what}")
+
+
+_RESOLVER = "aaah_route_resolver"

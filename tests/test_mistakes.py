@@ -155,6 +155,7 @@ class Tick(Codec):
     def decode(self, frame, limits): ...
 """
 ASYNC = "async def mine(*arguments): ..."
+RESOLVER = "def mine(route, call): ...\n"
 GENERATOR = "def mine(*arguments):\n    yield"
 ACTION = "Action('say', run=mine{})"
 
@@ -183,6 +184,18 @@ ANSWERS = {
     "a resolver that is a list": (
         returns("aaah_route_resolver", "[1]"),
         ["[1], which cannot be called", "(route, call)"],
+    ),
+    "a resolver with routes that are no pairs": (
+        returns("aaah_route_resolver", "mine", f"{RESOLVER}mine.routes = ['a']"),
+        ["with the routes ['a'], which are no pairs of a text and a handler class"],
+    ),
+    "a resolver with routes that are no list": (
+        returns("aaah_route_resolver", "mine", f"{RESOLVER}mine.routes = 7"),
+        ["with the routes 7, which are no pairs of a text and a handler class"],
+    ),
+    "a resolver with routes to no handler": (
+        returns("aaah_route_resolver", "mine", f"{RESOLVER}mine.routes = [('a', int)]"),
+        ["with the routes [('a', <class 'int'>)], which are no pairs"],
     ),
     "a middleware that is a reply": (
         returns("aaah_middleware", "Reply()"),
@@ -247,6 +260,34 @@ ANSWERS = {
     "a connection that is a coroutine": (
         returns("aaah_connection", "mine", ASYNC),
         ["which is async, and is called without `await`", "@asynccontextmanager"],
+    ),
+    "a middleware that is a class": (
+        returns("aaah_middleware", "Reply"),
+        ["Reply'>, which is a class", "return middleware"],
+    ),
+    "a resolver that is a class": (
+        returns("aaah_route_resolver", "Match"),
+        ["Match'>, which is a class"],
+    ),
+    "a middleware that takes too little": (
+        returns("aaah_middleware", "mine", "async def mine(call: Call): ..."),
+        ["which takes (call) and is given (call, call_next)"],
+    ),
+    "an exception handler that takes too much": (
+        returns("aaah_exception_handlers", "{OSError: mine}", "def mine(call, error, more): ..."),
+        ["which takes (call, error, more) and is given (call, exception)"],
+    ),
+    "a parser that takes nothing": (
+        returns("aaah_request_parser", "mine", "def mine(): ..."),
+        ["which takes () and is given (payload)"],
+    ),
+    "a connection whose argument has no place": (
+        returns("aaah_connection", "mine", "def mine(*, consumer): ..."),
+        ["which takes (*, consumer) and is given (consumer)"],
+    ),
+    "an action that takes too little": (
+        returns("aaah_actions", "{'say': " + ACTION.format("") + "}", "async def mine(call): ..."),
+        ["the action 'say' of Chat with the `run` <function", "which takes (call) and is given"],
     ),
     "a hook that raises": (
         returns("aaah_actions", "{}['say']"),
@@ -471,6 +512,21 @@ AT_RUN_TIME = {
         {"action": "say", "route": "leaf/"},
         ["<function mine", "which gave int and no Match"],
     ),
+    "a resolver that gives a match with a list for kwargs": (
+        returns("aaah_route_resolver", "mine", mine("Match(Reply, kwargs=[1])", kind="def")),
+        {"action": "say", "route": "leaf/"},
+        ["which gave a Match with list for `kwargs` and no Mapping"],
+    ),
+    "a resolver that waits and gives a match with nothing for the rest": (
+        returns("aaah_route_resolver", "mine", mine("Match(Reply, rest=None)")),
+        {"action": "say", "route": "leaf/"},
+        ["which gave a Match with NoneType for `rest` and no str"],
+    ),
+    "a resolver that gives a match with no handler": (
+        returns("aaah_route_resolver", "mine", mine("Match(Reply)", kind="def")),
+        {"action": "say", "route": "leaf/"},
+        ["which gave a Match whose class is no handler"],
+    ),
     "an exception handler that gives data": (
         SHOUTS + SHOUTING + returns("aaah_exception_handlers", "{LookupError: mine}", mine("{}")),
         {"action": "shout"},
@@ -520,6 +576,36 @@ async def test_what_a_callable_gives_wrongly_is_a_wrong_answer_in_the_log(
     assert "mine" not in frame
     [error] = [record.exc_info[1] for record in caplog.records if record.exc_info]
     require(error, WrongAnswer, [*says, "Expected: ", "Write for example: "])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        returns("aaah_middleware", "print"),
+        returns("aaah_middleware", "mine", "async def mine(call, call_next, own=7): ..."),
+        returns("aaah_middleware", "mine", f"{ASYNC}\nmine.__signature__ = 7"),
+        returns(
+            "aaah_middleware",
+            "mine",
+            "import functools\n"
+            "async def more(call, call_next, own): ...\n"
+            "@functools.wraps(more)\nasync def mine(call, call_next): ...",
+        ),
+        returns(
+            "aaah_connection",
+            "Mine",
+            "class Mine:\n"
+            "    def __init__(self, consumer): ...\n"
+            "    async def __aenter__(self): ...\n"
+            "    async def __aexit__(self, *error): ...",
+        ),
+    ],
+    ids=["built in", "a default of its own", "nothing to be told", "a decorator", "a class"],
+)
+def test_a_callable_that_may_take_what_it_is_given_starts(install, source):
+    install("moth", source)
+    with registries.use(registries.build()):
+        Chat.as_asgi()
 
 
 async def test_a_connection_that_gives_nothing_to_enter_is_a_wrong_answer_in_the_log(
@@ -575,10 +661,18 @@ def test_one_name_of_two_plugins_is_offered_twice(install, one, what):
     require(refusal(), OfferedTwice, says)
 
 
+def test_one_name_of_two_codecs_of_one_plugin_is_offered_twice(install):
+    before = CODEC.format(name="tick", frame="text")
+    install("moth", returns("aaah_codecs", "[Tick(), Tick()]", before))
+    says = "is offered twice: by Plugin 'moth' (aaah-moth 1.5). Rename it in 'moth'."
+    require(refusal(), OfferedTwice, [says])
+
+
 @pytest.mark.parametrize("hook", ["aaah_request_parser", "aaah_response_shaper"])
 def test_one_wire_of_two_plugins_is_offered_twice(install, hook):
     install("moth", returns(hook, "print"))
     says = [f"The {hook} of the wire 'aaah' is offered twice", "Plugin 'wire' (aaah-core"]
+    says.append("Test `consumer_class.wire` in 'moth', or uninstall or disable")
     require(refusal(), OfferedTwice, says)
 
 

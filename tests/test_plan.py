@@ -321,7 +321,7 @@ def test_a_marked_action_that_nobody_collects_is_refused_in_a_handler_too():
 
 
 def test_an_action_is_known_by_the_name_of_its_mark():
-    async def say(self): ...
+    async def say(self, call): ...
 
     setattr(say, ACTION_MARK, "speak")
     collects = plugin(aaah_actions=lambda: {"speak": Action("speak", run=say)})

@@ -213,7 +213,12 @@ def test_two_distributions_with_one_plugin_name_are_refused_and_named_both(insta
     assert "aaah-moth 1.5" in message
     assert "aaah-other 3" in message
     assert "both offer a plugin of this name" in message
-    assert "uninstall one" in message
+    assert "rename it in [project.entry-points.aaah]" in message
+
+
+def test_a_plugin_that_takes_a_name_of_the_cores_own_is_the_one_at_fault(install):
+    install("aaah-moth", "json")
+    assert refusal().startswith("Plugin 'json' (aaah-moth 1.5) at the entry point")
 
 
 def test_everything_is_listed_however_much_is_broken(install):
@@ -268,7 +273,7 @@ def test_one_codec_of_two_plugins_is_refused_and_both_are_named(install):
     assert "The codec 'tick' is offered twice" in message
     assert "Plugin 'ant' (aaah-ant 1.5)" in message
     assert "Plugin 'bee' (aaah-bee 1.5)" in message
-    assert "disable one of them" in message
+    assert "Rename it in one of them, or uninstall or disable one of them." in message
 
 
 def test_one_action_of_two_plugins_is_refused_and_both_are_named(install):
