@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aaah_core.errors import ConfigurationError
-from aaah_core.expectations import raised
+from aaah_core.expectations import raised, wrong
 from aaah_core.registry import Plugin, Registry
 
 __all__ = ["Answer", "ask"]
@@ -32,6 +32,8 @@ def ask(registry: Registry, hook: str, **arguments: Any) -> Iterator[tuple[Plugi
         try:
             answer = implementation.function(*values)
             if isinstance(answer, Generator):
+                if hook != "aaah_codecs":
+                    raise wrong(plugin, hook, "a generator, as it yields what it should return")
                 answer = list(answer)  # its body runs here, where what it raises gets its name
         except ConfigurationError:
             raise

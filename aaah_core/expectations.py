@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -44,6 +45,7 @@ def once(
     plugin: Plugin,
     value: T,
     what: str,
+    *,
     remedy: str = "Rename it",
 ) -> None:
     """Take a value under its name; refuse a second of that name."""
@@ -62,6 +64,8 @@ def once(
 def require_action(handler_class: type[Any], name: str, action: Action, plugin: Plugin) -> Action:
     """Return an action that can be called; refuse one that cannot, or that has two names."""
     where = f"the action {name!r} of {handler_class.__qualname__}"
+    if not isinstance(name, str) or not name:
+        raise wrong(plugin, "aaah_actions", f"{where}, which is no name: a name is text")
     if action.name != name:
         raise wrong(plugin, "aaah_actions", f"{where} as one that is named {action.name!r}")
     if not callable(action.run):
@@ -205,6 +209,7 @@ _EXPECTED = {
 def wrong(plugin: Plugin, hook: str, what: str) -> WrongAnswer:
     """Return the error of an answer that is not what its hook asks for."""
     expected, example = _EXPECTED[hook]
+    what = re.sub(r" at 0x\w+", "", what)  # or one fault would be another for each consumer
     return WrongAnswer(
         f"{plugin}: its {hook} returned {what}. Expected: {expected}, or None. Write for example: "
         f"{example}."
@@ -220,7 +225,8 @@ def raised(
         for name, value in arguments.items()
         if name != "scope"  # a handshake has cookies
     ]
+    about = f", asked about {', '.join(names)}" if names else ""
     return WrongAnswer(
-        f"{plugin}: its {hook} raised {type(error).__name__}: {error}, asked about "
-        f"{', '.join(names)}. Mend the plugin, or disable it."
+        f"{plugin}: its {hook} raised {type(error).__name__}: {error}{about}. "
+        f"Mend the plugin, or disable it."
     )

@@ -5,7 +5,7 @@ Nothing here runs on a message, but for a handler that a resolver reaches withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,7 @@ from aaah_core.requirements import (
     require_django,
     require_frames,
     require_handler,
+    require_offer,
     require_routable,
 )
 from aaah_core.way import Way, to_action
@@ -170,7 +171,7 @@ def _limits(consumer_class: type[AsyncAPIConsumer]) -> Limits:
 def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[str, Codec]:
     offered: dict[str, tuple[Plugin, Codec]] = {}
     for plugin, codecs in ask(plan.registry, "aaah_codecs"):
-        for codec in typed(codecs, Iterable, plugin, "aaah_codecs"):
+        for codec in require_offer(codecs, plugin):
             require_codec(codec, plugin)
             once(offered, codec.name, plugin, codec, "The codec")
     wanted: Any = consumer_class.codecs or conf.current().CODECS
@@ -191,14 +192,25 @@ def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[
     return chosen
 
 
+#: A wire is answered by both.
+_OTHER_HALF = {
+    "aaah_request_parser": "aaah_response_shaper",
+    "aaah_response_shaper": "aaah_request_parser",
+}
+
+
 def _wire(plan: ConsumerPlan, hook: str, consumer_class: type[AsyncAPIConsumer]) -> Any:
     taken: dict[str, tuple[Plugin, Any]] = {}
     for plugin, answer in ask(plan.registry, hook, consumer_class=consumer_class):
         function = _callable(answer, plan, plugin, hook, plan.wire)
         remedy = "Test `consumer_class.wire`"
-        once(taken, plan.wire, plugin, function, f"The {hook} of the wire", remedy)
+        once(taken, plan.wire, plugin, function, f"The {hook} of the wire", remedy=remedy)
     if not taken:
-        raise no_wire(consumer_class, plan.wire, hook)
+        halves = []
+        for plugin, answer in ask(plan.registry, _OTHER_HALF[hook], consumer_class=consumer_class):
+            require_callable(answer, plugin, _OTHER_HALF[hook])
+            halves.append(plugin)
+        raise no_wire(consumer_class, plan.wire, hook, halves)
     return taken[plan.wire][1]
 
 

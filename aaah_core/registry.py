@@ -189,6 +189,8 @@ def _mend(entry_point: EntryPoint, error: BaseException) -> str:
         return _TO_NOTHING
     if isinstance(error, (AppRegistryNotReady, ImproperlyConfigured)):
         return "import what needs settings or models inside the hook's body"
+    if isinstance(error, TypeError) and "HookimplMarker" in str(error):
+        return "write @hookimpl, with tryfirst=True or trylast=True if its place matters"
     return "mend the plugin"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -28,6 +28,7 @@ __all__ = [
     "require_django",
     "require_frames",
     "require_handler",
+    "require_offer",
     "require_routable",
 ]
 
@@ -90,6 +91,14 @@ def require_codecs(consumer_class: type[AsyncAPIConsumer], codecs: Any) -> None:
             )
 
 
+def require_offer(codecs: Any, plugin: Plugin) -> Iterable[Any]:
+    """Return the codecs that a plugin offers; refuse what is no list of them."""
+    if isinstance(codecs, (str, bytes, Mapping)):
+        raise wrong(plugin, "aaah_codecs", f"{codecs!r}, which is no list")
+    offer: Iterable[Any] = typed(codecs, Iterable, plugin, "aaah_codecs")
+    return offer
+
+
 def require_codec(codec: Any, plugin: Plugin) -> None:
     """Refuse what is no codec, or one without its `name` or `frame`."""
     hook = "aaah_codecs"
@@ -139,8 +148,16 @@ def no_codec(
     )
 
 
-def no_wire(consumer_class: type[Any], wire: str, hook: str) -> ConfigurationError:
-    """Return the error of a wire that nobody answers for."""
+def no_wire(
+    consumer_class: type[Any], wire: str, hook: str, halves: Sequence[Plugin]
+) -> ConfigurationError:
+    """Return the error of a wire that nobody answers for, or only half."""
+    if halves:
+        return ConfigurationError(
+            f"{consumer_class.__qualname__} has the wire {wire!r}, and no loaded plugin answers "
+            f"{hook} for it. {' and '.join(map(str, halves))} answers its other half: answer both "
+            f"there, or install or enable the plugin that has this one."
+        )
     return ConfigurationError(
         f"{consumer_class.__qualname__} has the wire {wire!r}, and no loaded plugin "
         f"answers {hook} for it. Install or enable the plugin of that wire, or mend `wire`."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aaah_core import hookspecs
 from aaah_core.conf import nearest
 from aaah_core.errors import WrongHook
+from aaah_core.expectations import CALLED_WITH
 
 if TYPE_CHECKING:
     import pluggy
@@ -40,17 +42,23 @@ def verified_hooks(manager: pluggy.PluginManager, plugin: Any, *, installed: boo
     Raises:
         WrongHook: One would never be asked, or not as its author meant; or there is none.
     """
-    hooks = []
+    hooks: list[str] = []
+    unmarked: list[str] = []
     for name in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, name)
         if options is not None:
-            _require_hook(plugin, name, bool(options["wrapper"] or options["hookwrapper"]))
-            hooks.append(name)
+            hook = options["specname"] or name
+            _require_hook(plugin, name, hook, bool(options["wrapper"] or options["hookwrapper"]))
+            hooks.append(hook)
         elif name in HOOKS and _is_own(plugin, name):
             raise WrongHook(
                 f"{name} is not marked with @hookimpl, so it would never be asked. Write @hookimpl "
                 f"above it"
             )
+        else:
+            unmarked.append(name)
+    for name in unmarked:
+        _require_no_misspelt(plugin, name, hooks)
     if isinstance(plugin, ModuleType):
         _require_no_class(manager, plugin)
         _require_light(plugin)
@@ -62,11 +70,22 @@ def verified_hooks(manager: pluggy.PluginManager, plugin: Any, *, installed: boo
     return hooks
 
 
-def _require_hook(plugin: Any, name: str, is_wrapper: bool) -> None:
-    function = getattr(plugin, name)
-    if name not in HOOKS:
+def _require_no_misspelt(plugin: Any, name: str, hooks: list[str]) -> None:
+    """Refuse a function without a mark whose name is nearly that of a hook it does not have."""
+    others = [each for each in HOOKS if each not in hooks]
+    near = name.startswith("aaah_") and difflib.get_close_matches(name, others, n=1, cutoff=0.9)
+    if near and inspect.isroutine(getattr(plugin, name)) and _is_own(plugin, name):
         raise WrongHook(
-            f"it implements {name}, which is no hook{nearest(name, HOOKS)} The hooks are: "
+            f"{name} is no hook and has no mark, so it would never be asked; did you mean "
+            f"{near[0]!r}? Write @hookimpl above that, or another name"
+        )
+
+
+def _require_hook(plugin: Any, name: str, hook: str, is_wrapper: bool) -> None:
+    function = getattr(plugin, name)
+    if hook not in HOOKS:
+        raise WrongHook(
+            f"it implements {hook}, which is no hook{nearest(hook, HOOKS)} The hooks are: "
             f"{', '.join(HOOKS)}"
         )
     if is_wrapper:
@@ -83,7 +102,7 @@ def _require_hook(plugin: Any, name: str, is_wrapper: bool) -> None:
             f"{name} is a method, and {plugin.__qualname__} was never instantiated, so it has no "
             f"self. {_instead(plugin)}"
         )
-    _require_arguments(function, name)
+    _require_arguments(function, hook)
 
 
 def _require_arguments(function: Any, hook: str) -> None:
@@ -103,13 +122,21 @@ def _require_arguments(function: Any, hook: str) -> None:
         if each.name not in given:
             raise WrongHook(
                 f"{hook} takes {each.name!r}, which is no argument of that hook"
-                f"{nearest(each.name, given)} {offer}"
+                f"{nearest(each.name, given)} {offer}{_returned(hook, each.name)}"
             )
         if each.default is not each.empty or each.kind is each.KEYWORD_ONLY:
             raise WrongHook(
                 f"{hook} takes {each}, and only an argument by place, without a default, is given. "
                 f"{offer}"
             )
+
+
+def _returned(hook: str, argument: str) -> str:
+    """Say where an argument belongs that is one of what the hook returns."""
+    takes = CALLED_WITH.get(hook, ())
+    if argument not in takes:
+        return ""
+    return f". A function of ({', '.join(takes)}) is what it returns: return that one"
 
 
 def _require_no_class(manager: pluggy.PluginManager, module: ModuleType) -> None:
@@ -134,8 +161,9 @@ def _require_light(module: ModuleType) -> None:
     for name, value in vars(module).items():
         origin = value.__name__ if isinstance(value, ModuleType) else _module_of(value)
         if origin.partition(".")[0] == _HEAVY:
+            what = origin if isinstance(value, ModuleType) else f"{name} of {_HEAVY}"
             raise WrongHook(
-                f"it imports {name} of {_HEAVY} at module level, and every start of Django would "
+                f"it imports {what} at module level, and every start of Django would "
                 f"wait for it, before the settings are complete. Import it inside the hook's body"
             )
 

@@ -96,6 +96,18 @@ HOOKS = {
         "@hookimpl\ndef aaah_midleware(): ...",
         ["aaah_midleware, which is no hook", "did you mean 'aaah_middleware'?", "aaah_codecs"],
     ),
+    "a hook that is misspelt and not marked": (
+        "def aaah_midleware(): ...",
+        ["aaah_midleware is no hook and has no mark", "did you mean 'aaah_middleware'?"],
+    ),
+    "a name of a hook that is misspelt": (
+        "@hookimpl(specname='aaah_midleware')\ndef audit(): ...",
+        ["it implements aaah_midleware, which is no hook", "did you mean 'aaah_middleware'?"],
+    ),
+    "a middleware for a hook": (
+        "@hookimpl\ndef aaah_middleware(call, call_next): ...",
+        ["takes 'call'", "A function of (call, call_next) is what it returns: return that one"],
+    ),
     "an argument that is misspelt": (
         "@hookimpl\ndef aaah_middleware(handler_clas): ...",
         ["takes 'handler_clas'", "did you mean 'handler_class'?", "handler_class, action"],
@@ -142,7 +154,7 @@ HOOKS = {
     ),
     "DRF itself at module level": (
         f"import rest_framework.settings\n{HOOK}",
-        ["imports rest_framework of rest_framework", "Import it inside the hook's body"],
+        ["it imports rest_framework at module level", "Import it inside the hook's body"],
     ),
 }
 
@@ -161,6 +173,24 @@ ACTION = "Action('say', run=mine{})"
 
 ANSWERS = {
     "codecs that are no list": (returns("aaah_codecs", "7"), ["7, which is no Iterable"]),
+    "the name of a codec": (returns("aaah_codecs", "'json'"), ["'json', which is no list"]),
+    "codecs by name": (returns("aaah_codecs", "{'a': 7}"), ["{'a': 7}, which is no list"]),
+    "a codec that cannot be made": (
+        returns("aaah_codecs", "[Codec()]"),
+        ["raised TypeError: Can't instantiate abstract class Codec", ". Mend the plugin"],
+    ),
+    "a hook that yields": (
+        "@hookimpl\ndef aaah_middleware():\n    yield",
+        ["returned a generator, as it yields what it should return", "return middleware"],
+    ),
+    "an action whose name is a number": (
+        returns("aaah_actions", "{5: Action(5, run=mine)}", ASYNC),
+        ["the action 5 of Chat, which is no name: a name is text"],
+    ),
+    "an object that has an address": (
+        returns("aaah_middleware", "object()"),
+        ["returned <object object>, which cannot be called"],
+    ),
     "a codec that is a class": (
         returns("aaah_codecs", "[Tick]", CODEC.format(name="tick", frame="text")),
         ["Tick'>, which is no Codec", "return [MyCodec()]"],
@@ -312,6 +342,10 @@ LOADING = {
         "from django.conf import settings\nsettings.NO_SUCH",
         ["AttributeError: ", "NO_SUCH", "mend the plugin"],
     ),
+    "a mark with a misspelt option": (
+        "@hookimpl(first=True)\ndef aaah_codecs(): ...",
+        ["unexpected keyword argument 'first'", "write @hookimpl, with tryfirst=True or"],
+    ),
     "no Python": (
         "def aaah_codecs(:",
         ["SyntaxError: invalid syntax (aaah_author_", "line 2) in /", "mend the plugin"],
@@ -328,7 +362,7 @@ def require(error, kind, says, distribution="aaah-moth 1.5"):
     assert type(error) is kind, message
     for part in ["Plugin 'moth'", distribution, *says]:
         assert part in message
-    assert not any(end in message for end in ("..", "?.", " ,", "  "))
+    assert not any(end in message for end in ("..", "?.", " ,", " . ", "  "))
 
 
 @pytest.mark.parametrize(("source", "says"), HOOKS.values(), ids=HOOKS)
@@ -606,6 +640,42 @@ def test_a_callable_that_may_take_what_it_is_given_starts(install, source):
     install("moth", source)
     with registries.use(registries.build()):
         Chat.as_asgi()
+
+
+def test_a_function_of_another_name_answers_the_hook_that_its_mark_names(install):
+    install("moth", "@hookimpl(specname='aaah_middleware')\ndef audit(): ...")
+    built = registries.build()
+    assert built.problems() == []
+    assert built.plugins["moth"].hooks == ["aaah_middleware"]
+
+
+@pytest.mark.parametrize("name", ["aaah_settings", "aaah_middleware_of", "aaah_codec"])
+def test_a_helper_that_is_named_like_no_hook_or_like_one_that_is_there_is_none(install, name):
+    install("moth", f"{HOOK}\n@hookimpl\ndef aaah_codecs(): ...\ndef {name}(): ...")
+    assert registries.build().problems() == []
+
+
+@pytest.mark.parametrize(
+    ("hook", "other"),
+    [
+        ("aaah_request_parser", "aaah_response_shaper"),
+        ("aaah_response_shaper", "aaah_request_parser"),
+    ],
+)
+def test_half_a_wire_is_told_with_who_has_the_other_half(install, hook, other):
+    source = "@hookimpl\ndef {}(consumer_class):\n    {} if consumer_class.wire == 'mine' else None"
+    own = type("Own", (Chat,), {"wire": "mine"})
+    install("moth", source.format(hook, "return print"))
+    with registries.use(registries.build()), pytest.raises(ConfigurationError) as caught:
+        own.as_asgi()
+    assert f"no loaded plugin answers {other} for it. Plugin 'moth' (aaah-moth" in str(caught.value)
+
+
+def test_half_a_wire_that_is_wrong_itself_is_told_first(install):
+    install("moth", returns("aaah_response_shaper", "{}"))
+    own = type("Own", (Chat,), {"wire": "mine"})
+    with registries.use(registries.build()), pytest.raises(WrongAnswer, match="cannot be called"):
+        own.as_asgi()
 
 
 async def test_a_connection_that_gives_nothing_to_enter_is_a_wrong_answer_in_the_log(
