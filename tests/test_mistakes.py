@@ -556,6 +556,11 @@ AT_RUN_TIME = {
         {"action": "say", "route": "leaf/"},
         ["which gave a Match with NoneType for `rest` and no str"],
     ),
+    "a resolver that gives a match with a list for its handler": (
+        returns("aaah_route_resolver", "mine", mine("Match([])", kind="def")),
+        {"action": "say", "route": "leaf/"},
+        ["which gave a Match whose class is no handler"],
+    ),
     "a resolver that gives a match with no handler": (
         returns("aaah_route_resolver", "mine", mine("Match(Reply)", kind="def")),
         {"action": "say", "route": "leaf/"},
