@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import zlib
 from io import BytesIO
 
 import cbor2
@@ -211,6 +212,44 @@ def test_what_is_read_must_be_plain_data():
     for codec, says in ((Sets(), "no plain data"), (Numbers(), "no plain"), (Objects(), "JSON")):
         with pytest.raises(AssertionError, match=says):
             assert_codec_conforms(codec)
+
+
+class Deflated(Plain):
+    """Compressed JSON that never asks whether it has all of a frame; it may end with a newline."""
+
+    frame = "bytes"
+    end = b""
+
+    def encode(self, payload):
+        return zlib.compress(super().encode(payload).encode()) + self.end
+
+    def decode(self, frame, limits):
+        inflating = zlib.decompressobj()
+        try:
+            text = inflating.decompress(frame).decode()
+        except (TypeError, ValueError, zlib.error) as error:
+            raise DecodeError from error
+        if inflating.unused_data not in (b"", self.end) or self.unfinished(inflating):
+            raise DecodeError
+        return super().decode(text, limits)
+
+    def unfinished(self, inflating):
+        return False
+
+
+def test_a_frame_of_bytes_that_is_cut_off_must_be_refused():
+    with pytest.raises(AssertionError, match=r"cut off after \d+ was read as .*has no end"):
+        assert_codec_conforms(Deflated())
+
+
+def test_a_newline_at_the_end_of_a_frame_may_be_cut_off():
+    class Lines(Deflated):
+        end = b"\n"
+
+        def unfinished(self, inflating):
+            return not inflating.eof
+
+    assert_codec_conforms(Lines())
 
 
 # Plugins.

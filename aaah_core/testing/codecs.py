@@ -95,6 +95,7 @@ def assert_codec_conforms(
         faults += _faults_of_foreign(codec, dumps)
         faults += _faults_of_duplicates(codec, duplicates)
         faults += _faults_of_more(codec)
+        faults += _faults_of_cut_frames(codec)
         faults += _faults_of_rubbish(codec, frames)
     if faults:
         lines = "\n".join(f"- {fault}" for fault in dict.fromkeys(faults))
@@ -211,6 +212,27 @@ def _faults_of_more(codec: Codec) -> list[str]:
     return [
         "What follows a payload in its frame is passed over: refuse what comes after a payload."
     ]
+
+
+def _faults_of_cut_frames(codec: Codec) -> list[str]:
+    """Look at frames that end too early: of a number, a part may be a number; of these, none is.
+
+    A format of text may end anywhere, as YAML does.
+    """
+    if codec.frame == "text":
+        return []
+    for value in ({"a": [1, "b"], "c": {}}, ["x" * 40, {"a": None}]):
+        frame: Any = codec.encode(value)
+        for length in range(1, len(frame.rstrip())):
+            try:
+                read = codec.decode(frame[:length], Limits())
+            except Exception:  # noqa: BLE001, S112 - what it raises is looked at with the rubbish
+                continue
+            return [
+                f"A frame of {len(frame)} that is cut off after {length} was read as "
+                f"{_short(read)}: let `decode` refuse what has no end."
+            ]
+    return []
 
 
 def _faults_of_rubbish(codec: Codec, frames: list[str | bytes]) -> Iterator[str]:
