@@ -25,6 +25,7 @@ from aaah_core.logs import log_error
 from aaah_core.membership import Membership, hub_of
 from aaah_core.messages import Event
 from aaah_core.mistakes import misgiven
+from aaah_core.shaping import shaped
 from aaah_core.transport import Receive, Send, Transport
 from aaah_core.turns import Turns
 from aaah_core.workers import close_old_async_connections
@@ -253,7 +254,7 @@ class Connection:
 
     def _tell(self, event: Event) -> None:
         try:
-            payload = self.plan.shape(None, event)
+            payload = shaped(self.plan, None, event)
             if payload is not None:
                 self.transport.push(self.codec.encode(payload))
         except Exception as error:  # noqa: BLE001 - a shaper's bug keeps nobody from leaving

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from aaah_core.errors import ActionNotFound, TooLarge
 from aaah_core.lookup import find
 from aaah_core.messages import Call, Reply, current_call
-from aaah_core.mistakes import misgiven
+from aaah_core.mistakes import misgiven, misnamed
 from aaah_core.outcome import FAILURES, settle
 from aaah_core.plan import Plan
 from aaah_core.replies import PLAIN, bug, to_reply
+from aaah_core.shaping import MESSAGES, shaped, unshaped
 from aaah_core.way import around, no_reply
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def respond(  # noqa: C901 - a coroutine for each half would cost a messag
             place = found if isinstance(found, Plan) else await found
         way = place.ways.get(call.action)  # type: ignore[arg-type]  # a parsed call has one
         if way is None:
-            raise ActionNotFound
+            raise ActionNotFound if isinstance(call.action, str) else misnamed(plan, call)
     except FAILURES as error:
         call.handler = consumer
         reply = await _reject(plan, call, error)
@@ -65,9 +66,12 @@ async def respond(  # noqa: C901 - a coroutine for each half would cost a messag
     if not call.wants_reply:
         return None
     try:
-        return plan.shape(call, reply)
+        payload = plan.shape(call, reply)
     except Exception as error:  # noqa: BLE001 - a shaper's bug is a reply too
-        return plan.shape(call, bug(call, error))
+        return shaped(plan, call, bug(call, unshaped(plan, reply, error)))
+    if type(payload) in MESSAGES:
+        return shaped(plan, call, bug(call, unshaped(plan, reply, payload)))
+    return payload
 
 
 def _call_of(error: Exception) -> Call:

@@ -18,6 +18,7 @@ from aaah_core.logs import log_error
 from aaah_core.messages import Event
 from aaah_core.outcome import FAILURES
 from aaah_core.running import current_task
+from aaah_core.shaping import shaped
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -241,10 +242,10 @@ def _event(message: dict[str, Any]) -> Event:
 def _frame(
     member: Connection, event: Event, frames: dict[tuple[int, int], str | bytes | None]
 ) -> str | bytes | None:
-    shape, codec = member.plan.shape, member.codec
-    key = id(shape), id(codec)
+    plan, codec = member.plan, member.codec
+    key = id(plan.shape), id(codec)
     if key not in frames:
-        payload = shape(None, event)
+        payload = shaped(plan, None, event)
         frames[key] = None if payload is None else codec.encode(payload)
     return frames[key]
 
@@ -305,5 +306,6 @@ async def _is_for(connection: Connection, delivery: Delivery) -> bool:
 
 def _failed(connection: Connection, message: dict[str, Any], error: BaseException) -> None:
     name, kind = type(connection.consumer).__qualname__, message.get("type")
+    kind = message.get("name", kind) if kind == TYPE else kind
     told = "Error %s: an event of type %.100r failed in %s"
     log_error(logger, error, told, kind, name, consumer=connection.consumer)

@@ -14,6 +14,7 @@ from aaah_core.messages import Call
 from aaah_core.mistakes import misgiven
 from aaah_core.replies import bug
 from aaah_core.running import current_running
+from aaah_core.shaping import shaped
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -62,6 +63,9 @@ def respond(connection: Connection, request: Request) -> Awaitable[Any]:
 async def respond_to_all(connection: Connection, batch: list[Call | RequestError]) -> Any:
     """Run the requests of a batch in turn, and return the payloads of their replies."""
     plan, limits, running = connection.plan, connection.plan.limits, current_running.get()
+    if not batch:
+        empty = misgiven(plan, "aaah_request_parser", plan.parse, batch, "Call")
+        return await dispatch.respond(plan, connection.consumer, empty)
     if len(batch) > limits.batch:
         error = TooLarge(f"A batch has more than {limits.batch} calls.")
         return await dispatch.respond(plan, connection.consumer, error)
@@ -123,4 +127,4 @@ def _bug(connection: Connection, request: Any, payload: Any, error: Exception) -
         error = misgiven(plan, "aaah_response_shaper", plan.shape, payload, "payload")
     call = request if isinstance(request, Call) else getattr(request, "call", None)
     call = call or Call(None, None, handler=connection.consumer)
-    return plan.shape(call, bug(call, error))
+    return shaped(plan, call, bug(call, error))

@@ -13,6 +13,7 @@ from aaah_core.close_codes import CloseCode
 from aaah_core.logs import log_error
 from aaah_core.messages import MISSING, OBJECTS, Call, Event, current_call
 from aaah_core.refusals import status_of
+from aaah_core.shaping import shaped
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -117,7 +118,7 @@ async def _end(connection: Connection, call: Call) -> None:
 def _tell(connection: Connection, call: Call) -> None:
     request_id = None if call.request_id is MISSING else call.request_id
     data = {"action": call.action, "route": call.route, "request_id": request_id}
-    payload = connection.plan.shape(None, Event(UNSUBSCRIBED, data, 403))
+    payload = shaped(connection.plan, None, Event(UNSUBSCRIBED, data, 403))
     if payload is not None:
         connection.transport.push(connection.codec.encode(payload))
 

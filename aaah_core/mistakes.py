@@ -11,9 +11,10 @@ from aaah_core.handlers import AsyncActionHandler
 if TYPE_CHECKING:
     from aaah_core.errors import WrongAnswer
     from aaah_core.interfaces import Match
-    from aaah_core.plan import Plan
+    from aaah_core.messages import Call
+    from aaah_core.plan import ConsumerPlan, Plan
 
-__all__ = ["misgiven", "require_match", "require_routes"]
+__all__ = ["misgiven", "misnamed", "require_match", "require_routes"]
 
 
 def misgiven(plan: Plan, hook: str, given: Any, answer: Any, expected: str) -> WrongAnswer:
@@ -26,7 +27,14 @@ def misgiven(plan: Plan, hook: str, given: Any, answer: Any, expected: str) -> W
         answer: What it gave; the message has its type, as it may hold what a client sent.
         expected: What it should have given.
     """
-    return _wrong(plan, hook, given, f"which gave {type(answer).__name__} and no {expected}")
+    kind = "an empty list" if type(answer) is list and not answer else type(answer).__name__
+    return _wrong(plan, hook, given, f"which gave {kind} and no {expected}")
+
+
+def misnamed(plan: ConsumerPlan, call: Call) -> WrongAnswer:
+    """Return the error of a call that a parser gave an action which is no text."""
+    told = f"which gave a Call with {type(call.action).__name__} as `action`, and no text"
+    return _wrong(plan, "aaah_request_parser", plan.parse, told)
 
 
 def require_match(plan: Plan, resolver: Any, match: Match) -> None:

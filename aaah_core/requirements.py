@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 
 from aaah_core import conf
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
 
 __all__ = [
+    "CODEC_NAME",
     "no_check",
     "no_codec",
     "no_wire",
@@ -31,6 +34,10 @@ __all__ = [
     "require_offer",
     "require_routable",
 ]
+
+
+#: What a codec's name may be: it stands in the subprotocol `aaah.<name>`.
+CODEC_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
 def require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
@@ -176,8 +183,16 @@ def _codec_fault(codec: Codec) -> str | None:
     name, frame = getattr(codec, "name", None), getattr(codec, "frame", None)
     if not isinstance(name, str) or not name:
         return f"the `name` of a codec is text that is not empty, and not {name!r}."
+    if not CODEC_NAME.fullmatch(name):
+        return (
+            f"the `name` of a codec stands in the subprotocol aaah.<name>: small letters, digits, "
+            f"dots, hyphens and underscores, and not {name!r}."
+        )
     if frame not in ("text", "bytes"):
         return f"the `frame` of a codec is 'text' or 'bytes', and not {frame!r}."
+    for method in (codec.encode, codec.decode):
+        if iscoroutinefunction(method):
+            return f"its {method.__name__} is async, and is called without `await`."
     return None
 
 
@@ -185,7 +200,6 @@ def _trial_fault(codec: Codec) -> str | None:
     """Say what is wrong with what becomes of an empty payload: no message is looked at again."""
     try:
         frame = codec.encode({})
-        payload = codec.decode(frame, Limits())
     except Exception:  # noqa: BLE001 - a codec may carry less than that; who calls will be told
         return None
     kind = str if codec.frame == "text" else bytes
@@ -194,6 +208,10 @@ def _trial_fault(codec: Codec) -> str | None:
         return (
             f"its encode gives {kind.__name__}, as its `frame` is {codec.frame!r}, and not {given}."
         )
+    try:
+        payload = codec.decode(frame, Limits())
+    except Exception:  # noqa: BLE001 - as above
+        return None
     if not isinstance(payload, dict):
         given = type(payload).__name__
         return f"its decode gives back what was encoded, and not {given} for an empty dict."

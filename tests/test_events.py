@@ -328,7 +328,7 @@ async def test_a_permission_that_raises_keeps_the_event_back(caplog):
         await apublish("room", "news", None)
         await apublish("room", "news", 1)
         assert (await client.receive())["data"] == 1
-    assert "an event of type 'aaah.event' failed in Chat" in caplog.text
+    assert "an event of type 'news' failed in Chat" in caplog.text
 
 
 async def test_the_default_of_can_receive_asks_has_permission():

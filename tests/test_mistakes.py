@@ -27,6 +27,7 @@ from aaah_core import (
     WrongCore,
     WrongHook,
     WrongSettings,
+    apublish,
     conf,
     errors,
 )
@@ -198,6 +199,26 @@ ANSWERS = {
     "a codec without a name": (
         returns("aaah_codecs", "[Tick()]", CODEC.format(name="", frame="text")),
         ["the `name` of a codec is text that is not empty"],
+    ),
+    "a codec with a name that no subprotocol can have": (
+        returns("aaah_codecs", "[Tick()]", CODEC.format(name="Tick Tock", frame="text")),
+        ["small letters, digits, dots, hyphens and underscores, and not 'Tick Tock'"],
+    ),
+    "a codec that writes async": (
+        returns(
+            "aaah_codecs",
+            "[Tick()]",
+            CODEC.format(name="tick", frame="text").replace("def encode", "async def encode"),
+        ),
+        ["its encode is async, and is called without `await`"],
+    ),
+    "a codec that reads async": (
+        returns(
+            "aaah_codecs",
+            "[Tick()]",
+            CODEC.format(name="tick", frame="text").replace("def decode", "async def decode"),
+        ),
+        ["its decode is async, and is called without `await`"],
     ),
     "a codec with a frame of no kind": (
         returns("aaah_codecs", "[Tick()]", CODEC.format(name="tick", frame="binary")),
@@ -469,6 +490,7 @@ class Tick(Codec):
         ("b'{}'", "{}", "its encode gives str, as its `frame` is 'text', and not bytes"),
         ("None", "{}", "its encode gives str, as its `frame` is 'text', and not NoneType"),
         ("'{}'", "None", "its decode gives back what was encoded, and not NoneType"),
+        ("b'{}'", "frame.encode()", "its encode gives str, as its `frame` is 'text'"),
     ],
 )
 def test_a_codec_that_makes_no_frames_or_reads_none_is_a_wrong_answer(
@@ -520,6 +542,7 @@ def plain_(call, reply):
 def aaah_response_shaper(consumer_class):
     return plain_ if consumer_class.wire == "mine" else None
 """
+PARSE = returns("aaah_request_parser", "parse", "def parse(payload): return Call('say')")
 SHOUTS = "async def shout(handler, call): raise LookupError"
 SHOUTING = "\n@hookimpl\ndef aaah_actions():\n    return {'shout': Action('shout', run=shout)}\n"
 
@@ -592,12 +615,83 @@ AT_RUN_TIME = {
         ["its aaah_request_parser returned <function mine", "which gave dict and no Call"],
     ),
     "a shaper that gives an object": (
-        WIRE.replace("return plain_", "return mine")
-        + returns("aaah_request_parser", "parse", "def parse(payload): return Call('say')"),
+        WIRE.replace("return plain_", "return mine") + PARSE,
         {"action": "say"},
         ["its aaah_response_shaper returned <function mine", "which gave object and no payload"],
     ),
+    "a shaper that gives the reply": (
+        WIRE.replace("return plain_", "return mine").replace("object()", "reply") + PARSE,
+        {"action": "say"},
+        ["its aaah_response_shaper returned <function mine", "which gave Reply and no payload"],
+    ),
+    "a parser that gives an empty list": (
+        WIRE + returns("aaah_request_parser", "mine", mine("[]", kind="def")),
+        {"action": "say"},
+        ["its aaah_request_parser returned <function mine", "gave an empty list and no Call"],
+    ),
+    "a parser that gives an action which is no text": (
+        WIRE + returns("aaah_request_parser", "mine", mine("Call(5)", kind="def")),
+        {"action": "say"},
+        ["returned <function mine", "which gave a Call with int as `action`, and no text"],
+    ),
 }
+
+
+FAILING = WIRE.replace("return plain_", "return mine") + PARSE
+
+
+async def test_a_shaper_that_raises_is_asked_again_and_named_in_the_log(install, caplog):
+    install("moth", FAILING.replace("object()", "{}['key']"))
+    consumer_class = type("Own", (Chat,), {"permission_classes": (), "wire": "mine"})
+    with registries.use(registries.build()):
+        async with connect(consumer_class.as_asgi()) as client:
+            await client.send_frame("{}")
+            assert await client.receive() == {"status": 500}
+    [error] = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    says = ["its aaah_response_shaper returned <function mine", "raised KeyError: 'key', given a"]
+    require(error, WrongAnswer, [*says, "given a reply of 405", "Mend the plugin"])
+
+
+async def test_a_shaper_that_always_raises_ends_the_connection_and_is_named_in_the_log(
+    install, caplog
+):
+    install(
+        "moth", FAILING.replace('{"status": 500} if reply.status == 500 else object()', "1 / 0")
+    )
+    consumer_class = type("Own", (Chat,), {"permission_classes": (), "wire": "mine"})
+    with registries.use(registries.build()):
+        async with connect(consumer_class.as_asgi()) as client:
+            await client.send_frame("{}")
+            with pytest.raises(Refused) as refused:
+                await client.receive()
+    assert refused.value.code == 4503
+    errors = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    for error, status in zip(errors, (405, 500), strict=True):
+        require(error, WrongAnswer, ["raised ZeroDivisionError", f"given a reply of {status}"])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("1 / 0", "which raised ZeroDivisionError: division by zero, given the event 'news'"),
+        ("reply", "which gave Event and no payload"),
+    ],
+)
+async def test_an_event_that_a_shaper_fails_of_is_lost_and_named_in_the_log(
+    install, caplog, given, says
+):
+    body = f'{{"status": 200}} if call or reply.name == "good" else {given}'
+    failing = FAILING.replace('{"status": 500} if reply.status == 500 else object()', body)
+    install("moth", failing)
+    own = {"permission_classes": (), "wire": "mine", "groups": ["room"]}
+    with registries.use(registries.build()):
+        async with connect(type("Own", (Chat,), own).as_asgi()) as client:
+            await apublish("room", "news", {})
+            await apublish("room", "good", {})
+            assert await client.receive() == {"status": 200}
+    [record] = [record for record in caplog.records if record.exc_info]
+    assert "an event of type 'news' failed in Own" in record.getMessage()
+    require(record.exc_info[1], WrongAnswer, ["its aaah_response_shaper", says])
 
 
 @pytest.mark.parametrize(("source", "request_", "says"), AT_RUN_TIME.values(), ids=AT_RUN_TIME)

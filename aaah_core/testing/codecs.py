@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 import random
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,10 +16,10 @@ from aaah_core.errors import DecodeError, EncodeError
 from aaah_core.interfaces import Codec
 from aaah_core.limits import Limits
 from aaah_core.plain import MAX_DEPTH, to_plain
+from aaah_core.requirements import CODEC_NAME
 
 __all__ = ["assert_codec_conforms"]
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _FRAMES: dict[str, type[str | bytes]] = {"text": str, "bytes": bytes}
 
 
@@ -107,7 +106,7 @@ def _faults_of_class(codec: Any) -> list[str]:
         return ["It is no Codec: give an object of a class that inherits aaah_core.Codec."]
     name, frame = getattr(codec, "name", None), getattr(codec, "frame", None)
     faults = []
-    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+    if not (isinstance(name, str) and CODEC_NAME.fullmatch(name)):
         faults.append(
             f"Its `name` is {name!r}, and stands in the subprotocol aaah.<name>: use small "
             f"letters, digits, dots, hyphens and underscores."
@@ -228,10 +227,8 @@ def _faults_of_cut_frames(codec: Codec) -> list[str]:
                 read = codec.decode(frame[:length], Limits())
             except Exception:  # noqa: BLE001, S112 - what it raises is looked at with the rubbish
                 continue
-            return [
-                f"A frame of {len(frame)} that is cut off after {length} was read as "
-                f"{_short(read)}: let `decode` refuse what has no end."
-            ]
+            told = f"A frame of {len(frame)} bytes that is cut off after {length} was read as"
+            return [f"{told} {_short(read)}: let `decode` refuse what has no end."]
     return []
 
 
