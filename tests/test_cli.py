@@ -28,6 +28,7 @@ from aaah_core import (
     AsyncAPIActionHandler,
     AsyncAPIConsumer,
     BasePermission,
+    Call,
     IsAuthenticated,
     Match,
     PermissionDenied,
@@ -593,6 +594,31 @@ def test_a_traced_call_tells_what_an_action_raised_and_events_before_its_reply()
     _, out, err = aaah("call", f"{HERE}:Desk", "ring", "--trace")
     assert json.loads(out)["data"] == "rung"
     assert '"event": "bell"' in err
+
+
+class Listed(Desk):
+    wire = "listed"
+
+
+@pytest.mark.parametrize(
+    ("payload", "timeout"), [([200, "x"], "60"), ({"id": 1}, "60"), (None, "0.05")]
+)
+def test_a_traced_call_in_another_wire_says_that_it_speaks_none_but_aaah(
+    monkeypatch, payload, timeout
+):
+    class Wire:
+        @hookimpl
+        def aaah_request_parser(self, consumer_class):
+            return (lambda payload: Call("echo")) if consumer_class.wire == "listed" else None
+
+        @hookimpl
+        def aaah_response_shaper(self, consumer_class):
+            return (lambda call, reply: payload) if consumer_class.wire == "listed" else None
+
+    monkeypatch.setattr(trace, "build", lambda: registries.build({"listed": Wire()}))
+    with pytest.raises(CommandError) as caught:
+        aaah("call", f"{HERE}:Listed", "echo", "--trace", "--timeout", timeout)
+    assert "Listed has the wire 'listed', and `call` speaks the wire aaah only" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,16 @@ def traced_exchange(
                     if is_reply(payload):
                         return payload  # type: ignore[no-any-return]  # as `is_reply` says
                     on_event(payload)
+                    if other_wire and not _is_of_ours(payload):
+                        raise CommandError(other_wire, returncode=NO_REPLY)
 
-    name = consumer_class.__qualname__
+    name, wire = consumer_class.__qualname__, consumer_class.wire
+    other_wire = ""
+    if wire != "aaah":
+        other_wire = (
+            f"{name} has the wire {wire!r}, and `call` speaks the wire aaah only: ask from a test, "
+            f"with aaah_core.testing.connect."
+        )
     try:
         return asyncio.run(exchange()), trace
     except ConfigurationError as error:
@@ -69,10 +77,16 @@ def traced_exchange(
         raise CommandError(said, returncode=NO_REPLY) from error
     except TimeoutError as error:
         said = f"{name} did not answer within {timeout:g} s: wait longer with --timeout."
+        said = f"{said} {other_wire}" if other_wire else said
         raise CommandError(said, returncode=NO_REPLY) from error
     except AAAHError as error:
         said = f"{name} could not be asked, or understood: {error}"
         raise CommandError(said, returncode=NO_REPLY) from error
+
+
+def _is_of_ours(payload: Any) -> bool:
+    """Return whether a payload may come before a reply of the wire aaah, or of one much like it."""
+    return isinstance(payload, dict) and ("event" in payload or "status" in payload)
 
 
 def _with_users(application: Any) -> Any:
