@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
@@ -92,7 +93,39 @@ def read(values: Mapping[str, Any], schema: type[T], where: str) -> T:
     try:
         return msgspec.convert(values, schema)
     except msgspec.ValidationError as error:
-        raise WrongSettings(f"{where} is set wrongly: {error}.") from error
+        raise WrongSettings(f"{where} is set wrongly: {_told(values, schema, error)}") from error
+
+
+#: What msgspec says of a value: its words are those of JSON, and a setting is written in Python.
+_SAID = re.compile(r"Expected (.+?)(?:, got `(.+?)`)?(?: - at `\$\.?(.*)`)?")
+_WORDS = {"array": "list", "object": "dict", "null": "None"}
+_EXAMPLES = {"list": '["name"]', "dict": '{"name": …}', "str": '"text"', "bool": "True"}
+
+
+def _told(values: Mapping[str, Any], schema: type[Any], error: msgspec.ValidationError) -> str:
+    """Return what is wrong with which key, and nothing of a value: it may be a secret."""
+    if (said := _SAID.fullmatch(str(error))) is None:
+        return f"{error}."
+    due, got, place = said.groups(default="")
+    due = re.sub(r"\w+", lambda word: _WORDS.get(word[0], word[0]), due.replace("`", ""))
+    told = f"{_place(values, schema, place)} is to be {due}"
+    told += f", and not {_WORDS.get(got, got)}." if got else "."
+    example = _EXAMPLES.get(due.split(" ")[0])
+    return f"{told} Write for example: {example}." if example else told
+
+
+def _place(values: Mapping[str, Any], schema: type[Any], place: str) -> str:
+    """Return the place of a value with the key or number that msgspec leaves out."""
+    key, within, rest = place.partition("[...]")
+    held: Any = values.get(key) if within else None
+    pairs = held.items() if isinstance(held, Mapping) else enumerate(held or ())
+    for name, value in pairs:
+        alone = {name: value} if isinstance(held, Mapping) else [value]
+        try:
+            msgspec.convert({**values, key: alone}, schema)
+        except msgspec.ValidationError:
+            return f"{key}[{name!r}]{rest}"
+    return place
 
 
 def mapping(values: Any, where: str) -> Mapping[str, Any]:
@@ -130,16 +163,41 @@ def plugin_settings(name: str, schema: type[T]) -> T:
         schema: A dataclass; its defaults are the plugin's defaults.
 
     Raises:
-        WrongSettings: `schema` is no dataclass.
+        WrongSettings: `schema` is no dataclass, or a key has no default, or one of another type.
     """
     if not (isinstance(schema, type) and is_dataclass(schema)):
         raise WrongSettings(
             f"plugin_settings({name!r}, …) got {schema!r}, which is no dataclass. Write @dataclass "
             f"above a class, and give each of its keys a type and a default."
         )
+    _require_defaults(name, schema)
     declared[name] = schema
     read_plugin.cache_clear()
     return cast(T, _PluginSettings(name))
+
+
+def _require_defaults(name: str, schema: type[Any]) -> None:
+    """Refuse a key without a default that is of its type: to install a plugin is enough."""
+    defaults: dict[str, Any] = {}
+    for item in fields(schema):
+        if item.default is not MISSING:
+            defaults[item.name] = item.default
+        elif item.default_factory is not MISSING:
+            defaults[item.name] = item.default_factory()
+        else:
+            raise WrongSettings(
+                f"plugin_settings({name!r}, {schema.__qualname__}): the key {item.name!r} has no "
+                f"default, so that installing the plugin is not enough. Give it one."
+            )
+    try:
+        msgspec.convert(defaults, schema)
+    except msgspec.ValidationError as error:
+        raise WrongSettings(
+            f"plugin_settings({name!r}, {schema.__qualname__}): the default of "
+            f"{_told(defaults, schema, error)} Mend the default, or its type."
+        ) from error
+    except Exception:  # noqa: BLE001, S110 - what else is wrong with it, a start says
+        pass
 
 
 class _PluginSettings:

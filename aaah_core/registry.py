@@ -187,6 +187,8 @@ def _mend(entry_point: EntryPoint, error: BaseException) -> str:
         return _TO_NOTHING
     if isinstance(error, AttributeError) and error.name in (entry_point.attr or "").split("."):
         return _TO_NOTHING
+    if isinstance(error, PluginError):
+        return "mend the plugin"  # it is improperly configured, too
     if isinstance(error, (AppRegistryNotReady, ImproperlyConfigured)):
         return "import what needs settings or models inside the hook's body"
     if isinstance(error, TypeError) and "HookimplMarker" in str(error):

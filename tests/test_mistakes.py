@@ -862,7 +862,7 @@ settings = plugin_settings("moth", Settings)
     ("values", "says"),
     [
         ({"pth": "x"}, ["has no key 'pth'; did you mean 'path'?", "It knows: path, size"]),
-        ({"size": "x"}, ["is set wrongly: Expected `int`, got `str` - at `$.size`"]),
+        ({"size": "x"}, ["is set wrongly: size is to be int, and not str."]),
         ("x", ["is set wrongly"]),
     ],
 )
@@ -880,6 +880,22 @@ def test_a_setting_that_cannot_be_is_a_wrong_setting(install, values, says):
 def test_settings_that_are_no_dataclass_are_wrong_settings(install, schema):
     install("moth", f"{HOOK}\nsettings = plugin_settings('moth', {schema})")
     require(refusal(), WrongSettings, ["which is no dataclass", "Write @dataclass above a class"])
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("key: str", "the key 'key' has no default, so that installing the plugin is not enough"),
+        ("key: int = 'x'", "the default of key is to be int, and not str. Mend the default"),
+        ("key: list[int] = None", "the default of key is to be list, and not None."),
+    ],
+)
+def test_a_setting_without_a_default_that_fits_is_the_plugins_mistake(install, key, says):
+    install("moth", DECLARED.replace('path: str = "here"', key) + HOOK)
+    with override_settings(AAAH={"PLUGIN_SETTINGS": {"moth": {"key": "7"}}}):
+        error = refusal()
+    require(error, WrongSettings, ["plugin_settings('moth', Settings): ", says, "mend the plugin"])
+    assert "inside the hook's body" not in str(error)
 
 
 def test_settings_of_a_plugin_that_has_none_are_wrong_settings(install):

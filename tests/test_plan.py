@@ -359,7 +359,7 @@ async def test_a_method_that_nobody_would_call_is_refused_with_what_to_write_ins
     ("limits", "says"),
     [
         ({"deadlin": 1}, "has no key 'deadlin'; did you mean 'deadline'?"),
-        ({"deadline": "x"}, "is set wrongly: Expected `float`, got `str`"),
+        ({"deadline": "x"}, "is set wrongly: deadline is to be float, and not str"),
         (7, "Chat.limits is a dict of settings, and not 7"),
     ],
 )
@@ -609,8 +609,8 @@ CARELESS = {
     "concurrency as text": ({"concurrency": "2"}, ["Chat.concurrency is '2'"]),
     "a group by itself": ({"groups": "news"}, ["Chat.groups is 'news'", 'groups = ["news"]']),
     "groups that are a number": ({"groups": 5}, ["Chat.groups is 5"]),
-    "a limit of nothing": ({"limits": {"depth": 0}}, ["Chat.limits", ">= 1", "$.depth"]),
-    "a deadline in the past": ({"limits": {"deadline": -1}}, ["> 0", "$.deadline"]),
+    "a limit of nothing": ({"limits": {"depth": 0}}, ["Chat.limits", ">= 1", "depth is to be"]),
+    "a deadline in the past": ({"limits": {"deadline": -1}}, ["> 0", "deadline is to be"]),
     "a route that is never looked up": (
         {"routepatterns": [path("", Leaf.as_aaah())]},
         ["Chat.routepatterns leads to Leaf by an empty route", "Give the pattern a text"],
@@ -663,7 +663,7 @@ def test_what_is_only_unusual_is_not_refused():
 
 @pytest.mark.parametrize(
     ("limits", "says"),
-    [({"inbox": 0}, "Expected `int` >= 1 - at `$.inbox`"), ({"deadline": 0}, "`float` > 0")],
+    [({"inbox": 0}, "inbox is to be int >= 1"), ({"deadline": 0}, "deadline is to be float > 0")],
 )
 def test_a_limit_of_the_settings_that_is_not_positive_is_refused(limits, says):
     with override_settings(AAAH={"LIMITS": limits}):

@@ -383,9 +383,12 @@ def test_a_name_that_is_no_name_is_refused_like_any_other():
     [
         ({"PLUGIN": []}, "AAAH has no key 'PLUGIN'; did you mean 'PLUGINS'?"),
         ({7: []}, "AAAH has no key 7"),
-        ({"WIRE": 7}, "AAAH is set wrongly: Expected `str`, got `int` - at `$.WIRE`"),
-        ({"SYNC_WORKERS": 0}, "AAAH is set wrongly: Expected `int` >= 1 - at `$.SYNC_WORKERS`"),
-        ({"PLUGINS": "audit"}, "AAAH is set wrongly: Expected `array`, got `str`"),
+        (
+            {"WIRE": 7},
+            'AAAH is set wrongly: WIRE is to be str, and not int. Write for example: "text".',
+        ),
+        ({"SYNC_WORKERS": 0}, "AAAH is set wrongly: SYNC_WORKERS is to be int >= 1."),
+        ({"PLUGINS": "audit"}, "AAAH is set wrongly: PLUGINS is to be list, and not str."),
         ("audit", "AAAH is a dict of settings, and not 'audit'"),
         (None, "AAAH is a dict of settings, and not None"),
     ],
@@ -485,7 +488,7 @@ settings = plugin_settings("audit", Settings)
     ("values", "says"),
     [
         ({"pth": "x"}, "has no key 'pth'; did you mean 'path'? It knows: path, size"),
-        ({"size": "x"}, "is set wrongly: Expected `int`, got `str` - at `$.size`"),
+        ({"size": "x"}, "is set wrongly: size is to be int, and not str."),
         ({"size": 101}, "too big"),
     ],
 )
