@@ -41,6 +41,7 @@ from aaah_core.moments import Moment, Moments
 from aaah_core.plan_permissions import compile_permissions
 from aaah_core.registry import Plugin, Registry, current
 from aaah_core.requirements import (
+    codecs_of,
     no_codec,
     no_wire,
     require_codec,
@@ -186,9 +187,9 @@ def _codecs(plan: ConsumerPlan, consumer_class: type[AsyncAPIConsumer]) -> dict[
             require_frames(chosen[entry], plugin)
             plan.answers.append(Answer("aaah_codecs", entry, plugin))
         else:
-            raise no_codec(consumer_class, entry, offered)
+            raise no_codec(plan, entry, offered)
     if not chosen:
-        raise ConfigurationError(f"{consumer_class.__qualname__} has no codec: name one.")
+        raise ConfigurationError(f"{codecs_of(consumer_class)} has no codec: name one.")
     return chosen
 
 
@@ -210,7 +211,7 @@ def _wire(plan: ConsumerPlan, hook: str, consumer_class: type[AsyncAPIConsumer])
         for plugin, answer in ask(plan.registry, _OTHER_HALF[hook], consumer_class=consumer_class):
             require_callable(answer, plugin, _OTHER_HALF[hook])
             halves.append(plugin)
-        raise no_wire(consumer_class, plan.wire, hook, halves)
+        raise no_wire(plan, hook, halves)
     return taken[plan.wire][1]
 
 

@@ -52,7 +52,7 @@ def _compiled(plan: Plan, name: str, check: Check) -> Moments:
 def _require_check(plan: Plan, name: str, permission: Any) -> Check:
     check = _check(plan, permission)
     if check is None:
-        raise no_check(plan.handler_class, name, permission)
+        raise no_check(plan, name, permission)
     return check
 
 

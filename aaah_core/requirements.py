@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from inspect import getattr_static
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 
 from aaah_core import conf
+from aaah_core.answers import ask
 from aaah_core.discovery import Plugin
 from aaah_core.errors import ConfigurationError
 from aaah_core.expectations import typed, wrong
@@ -18,9 +22,11 @@ from aaah_core.limits import Limits
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.plan import ConsumerPlan, Plan
 
 __all__ = [
     "CODEC_NAME",
+    "codecs_of",
     "no_check",
     "no_codec",
     "no_wire",
@@ -78,23 +84,23 @@ def require_handler(handler_class: type[Any]) -> None:
 
 def require_codecs(consumer_class: type[AsyncAPIConsumer], codecs: Any) -> None:
     """Refuse `codecs` that are neither names nor codec objects."""
-    name = consumer_class.__qualname__
+    name = codecs_of(consumer_class)
+    name = name if name.startswith("AAAH[") else f"{name}.codecs"
     if not _is_collection(codecs):
         raise ConfigurationError(
-            f"{name}.codecs is {codecs!r}. It is a list of names or codec objects: "
-            f'codecs = ["json"].'
+            f'{name} is {codecs!r}. It is a list of names or codec objects: codecs = ["json"].'
         )
     for entry in codecs:
         if isinstance(entry, type) and issubclass(entry, Codec):
             raise ConfigurationError(
-                f"{name}.codecs has the class {entry.__qualname__}. Write an object, "
+                f"{name} has the class {entry.__qualname__}. Write an object, "
                 f"{entry.__qualname__}(), or the name of a codec that a plugin offers."
             )
         if isinstance(entry, Codec) and (fault := _codec_fault(entry) or _trial_fault(entry)):
-            raise ConfigurationError(f"{name}.codecs has {entry!r}: {fault}")
+            raise ConfigurationError(f"{name} has {entry!r}: {fault}")
         if not isinstance(entry, (str, Codec)):
             raise ConfigurationError(
-                f"{name}.codecs has {entry!r}, which is neither the name of a codec nor a codec."
+                f"{name} has {entry!r}, which is neither the name of a codec nor a codec."
             )
 
 
@@ -144,39 +150,76 @@ def require_routable(handler_class: type[Any], ancestors: Sequence[type[Any]]) -
         )
 
 
-def no_codec(
-    consumer_class: type[Any], name: str, offered: Mapping[str, Any]
-) -> ConfigurationError:
+def no_codec(plan: ConsumerPlan, name: str, offered: Mapping[str, Any]) -> ConfigurationError:
     """Return the error of a codec's name that nobody offers."""
+    plugin = plan.registry.plugins.get(name)
+    remedy = f"If its plugin is not installed: pip install aaah-{name}"
+    if left_out := _left_out(plan):
+        remedy = left_out if plugin and plugin.state == "disabled" else f"{left_out} {remedy}"
     return ConfigurationError(
-        f"{consumer_class.__qualname__} names the codec {name!r}, and no loaded plugin offers it"
-        f"{conf.nearest(name, offered)} Offered: {', '.join(offered)}. If its plugin is not "
-        f"installed: pip install aaah-{name}"
+        f"{codecs_of(plan.handler_class)} names the codec {name!r}, and no loaded plugin offers it"
+        f"{conf.nearest(name, offered)} Offered: {', '.join(offered)}. {remedy}"
     )
 
 
-def no_wire(
-    consumer_class: type[Any], wire: str, hook: str, halves: Sequence[Plugin]
-) -> ConfigurationError:
+def no_wire(plan: ConsumerPlan, hook: str, halves: Sequence[Plugin]) -> ConfigurationError:
     """Return the error of a wire that nobody answers for, or only half."""
+    wire, mend = plan.wire, "`wire`"
+    told = f"{plan.handler_class.__qualname__} has the wire {wire!r}"
+    if _is_of_settings(plan.handler_class, "wire"):
+        mend = 'AAAH["WIRE"]'
+        told = f"{mend} is {wire!r}"
     if halves:
         return ConfigurationError(
-            f"{consumer_class.__qualname__} has the wire {wire!r}, and no loaded plugin answers "
-            f"{hook} for it. {' and '.join(map(str, halves))} answers its other half: answer both "
-            f"there, or install or enable the plugin that has this one."
+            f"{told}, and no loaded plugin answers {hook} for it. "
+            f"{' and '.join(map(str, halves))} answers its other half: answer both there, or "
+            f"install or enable the plugin that has this one."
         )
+    known = _wires(plan, hook)
+    remedy = f"Known: {', '.join(known)}. " if known else ""
+    remedy += f"Install or enable the plugin of that wire, or mend {mend}."
     return ConfigurationError(
-        f"{consumer_class.__qualname__} has the wire {wire!r}, and no loaded plugin "
-        f"answers {hook} for it. Install or enable the plugin of that wire, or mend `wire`."
+        f"{told}, and no loaded plugin answers {hook} for it{conf.nearest(wire, known)} "
+        f"{remedy} {_left_out(plan)}".rstrip()
     )
 
 
-def no_check(handler_class: type[Any], name: str, permission: Any) -> ConfigurationError:
+def _wires(plan: ConsumerPlan, hook: str) -> list[str]:
+    """Return the wires that plugins answer for: ours, and those that have a plugin's name."""
+    found = []
+    for name in ("aaah", *plan.registry.plugins):
+        # A plugin of a wire looks at that attribute and nothing else.
+        asked = SimpleNamespace(wire=name, __qualname__=name)
+        with suppress(ConfigurationError):
+            found += [name] if list(ask(plan.registry, hook, consumer_class=asked)) else []
+    return found
+
+
+def no_check(plan: Plan, name: str, permission: Any) -> ConfigurationError:
     """Return the error of an entry of `permission_classes` or the like that nobody answers for."""
     return ConfigurationError(
-        f"{name} of {handler_class.__qualname__} has {permission!r}, and no loaded "
-        f"plugin knows what it is. Install or enable the plugin it belongs to."
+        f"{name} of {plan.handler_class.__qualname__} has {permission!r}, and no loaded plugin "
+        f"knows what it is. Install or enable the plugin it belongs to. {_left_out(plan)}".rstrip()
     )
+
+
+def codecs_of(consumer_class: type[Any]) -> str:
+    """Return what names the codecs of a consumer: its class, or the setting."""
+    if _is_of_settings(consumer_class, "codecs") or not consumer_class.codecs:
+        return 'AAAH["CODECS"]'
+    return consumer_class.__qualname__
+
+
+def _is_of_settings(consumer_class: type[Any], attribute: str) -> bool:
+    return hasattr(getattr_static(consumer_class, attribute), "__get__")
+
+
+def _left_out(plan: Plan) -> str:
+    """Return a sentence about the plugins that are installed, and that a setting leaves out."""
+    plugins = plan.registry.plugins.values()
+    if names := [plugin.name for plugin in plugins if plugin.state == "disabled"]:
+        return f"Installed, and left out by PLUGINS or DISABLED_PLUGINS: {', '.join(names)}."
+    return ""
 
 
 def _codec_fault(codec: Codec) -> str | None:

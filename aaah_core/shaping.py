@@ -45,8 +45,8 @@ def unshaped(plan: ConsumerPlan, message: Reply | Event, given: Any) -> WrongAns
     if isinstance(message, Event):
         what = f"the event {message.name!r}"
     error = WrongAnswer(
-        f"{plugin}: its {_SHAPER} returned {shape!r}, which raised {type(given).__name__}: {given}, "
-        f"given {what}. Mend the plugin: a shaper makes a payload of every reply and every event."
+        f"{plugin}: its {_SHAPER} returned {shape!r}, which raised {type(given).__name__}: "
+        f"{given}, given {what}. Mend the plugin: a shaper makes a payload of every reply and event."
     )
     error.__cause__ = given
     return error

@@ -276,7 +276,7 @@ def test_a_decorated_method_that_nobody_collects_is_refused_at_start_and_no_sile
     ("disabled", "message"),
     [
         ("json", r"names the codec 'json'"),
-        ("wire", r"has the wire 'aaah', and no loaded plugin answers aaah_request_parser"),
+        ("wire", r"AAAH\[\"WIRE\"\] is 'aaah', and no loaded plugin answers aaah_request_parser"),
         ("permissions", r"permission_classes of .*Consumer has .*IsAuthenticated"),
     ],
 )

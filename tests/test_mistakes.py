@@ -916,6 +916,55 @@ def test_a_plugin_that_is_named_and_not_installed_is_a_wrong_setting(install, ke
     assert "did you mean 'moth'?" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        (
+            {"WIRE": "aah"},
+            (
+                "AAAH[\"WIRE\"] is 'aah', and no loaded plugin answers aaah_request_parser for it; did "
+                "you mean 'aaah'? Known: "
+            ),
+        ),
+        (
+            {"CODECS": ["jsn"]},
+            (
+                "AAAH[\"CODECS\"] names the codec 'jsn', and no loaded plugin offers it; did you mean "
+                "'json'? Offered: "
+            ),
+        ),
+        ({"CODECS": [5]}, 'AAAH["CODECS"] has 5, which is neither the name'),
+        ({"CODECS": []}, 'AAAH["CODECS"] has no codec: name one.'),
+    ],
+)
+def test_a_wire_or_codec_of_the_setting_is_not_blamed_on_the_consumer(setting, says):
+    with override_settings(AAAH=setting):
+        assert says in str(refusal())
+
+
+@pytest.mark.parametrize("setting", [{"PLUGINS": ["json"]}, {"DISABLED_PLUGINS": ["moth"]}])
+def test_a_plugin_that_is_left_out_by_a_setting_is_said_to_be(install, setting):
+    install("moth", HOOK)
+
+    class Known(Chat):
+        codecs = ("moth",)
+
+    class Allowed(Chat):
+        permission_classes = (object,)
+
+    for consumer_class in (Known, Allowed):
+        with (
+            override_settings(AAAH=setting),
+            registries.use(registries.build()),
+            pytest.raises(ConfigurationError) as caught,
+        ):
+            consumer_class.as_asgi()
+        said = str(caught.value)
+        assert "Installed, and left out by PLUGINS or DISABLED_PLUGINS: " in said
+        assert "moth" in said.partition("left out")[2]
+        assert "pip install" not in said
+
+
 def test_a_key_of_the_setting_that_nobody_knows_is_a_wrong_setting():
     with override_settings(AAAH={"PLUGIN": []}):
         error = refusal()

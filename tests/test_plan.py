@@ -290,7 +290,7 @@ def test_a_codec_class_in_the_place_of_an_object_is_refused():
 
 def test_a_consumer_without_codecs_is_refused():
     with override_settings(AAAH={"CODECS": []}):
-        assert "Chat has no codec" in refusal(consumer(codecs=()))
+        assert 'AAAH["CODECS"] has no codec' in refusal(consumer(codecs=()))
 
 
 def test_a_wire_that_nobody_knows_is_refused():
