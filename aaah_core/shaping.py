@@ -46,7 +46,7 @@ def unshaped(plan: ConsumerPlan, message: Reply | Event, given: Any) -> WrongAns
         what = f"the event {message.name!r}"
     error = WrongAnswer(
         f"{plugin}: its {_SHAPER} returned {shape!r}, which raised {type(given).__name__}: "
-        f"{given}, given {what}. Mend the plugin: a shaper makes a payload of every reply and event."
+        f"{given}, given {what}. Mend the plugin: it makes a payload of every reply and event."
     )
     error.__cause__ = given
     return error

@@ -922,15 +922,15 @@ def test_a_plugin_that_is_named_and_not_installed_is_a_wrong_setting(install, ke
         (
             {"WIRE": "aah"},
             (
-                "AAAH[\"WIRE\"] is 'aah', and no loaded plugin answers aaah_request_parser for it; did "
-                "you mean 'aaah'? Known: "
+                "AAAH[\"WIRE\"] is 'aah', and no loaded plugin answers aaah_request_parser for it; "
+                "did you mean 'aaah'? Known: "
             ),
         ),
         (
             {"CODECS": ["jsn"]},
             (
-                "AAAH[\"CODECS\"] names the codec 'jsn', and no loaded plugin offers it; did you mean "
-                "'json'? Offered: "
+                "AAAH[\"CODECS\"] names the codec 'jsn', and no loaded plugin offers it; did you "
+                "mean 'json'? Offered: "
             ),
         ),
         ({"CODECS": [5]}, 'AAAH["CODECS"] has 5, which is neither the name'),
