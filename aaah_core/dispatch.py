@@ -69,9 +69,9 @@ async def respond(  # noqa: C901 - a coroutine for each half would cost a messag
         payload = plan.shape(call, reply)
     except Exception as error:  # noqa: BLE001 - a shaper's bug is a reply too
         return shaped(plan, call, bug(call, unshaped(plan, reply, error)))
-    if type(payload) in MESSAGES:
-        return shaped(plan, call, bug(call, unshaped(plan, reply, payload)))
-    return payload
+    if type(payload) is dict or type(payload) not in MESSAGES:
+        return payload
+    return shaped(plan, call, bug(call, unshaped(plan, reply, payload)))
 
 
 def _call_of(error: Exception) -> Call:
