@@ -13,6 +13,7 @@ from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
 from aaah_core.logs import repeated
 from aaah_core.moments import granted
+from aaah_core.refusals import status_of
 from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
@@ -130,7 +131,16 @@ async def _watch(connection: Connection) -> None:
 async def _permitted(connection: Connection) -> bool:
     arguments = (connection.consumer.scope, connection.consumer)
     for moment in connection.plan.connect_guard:
-        asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-        if not granted(await asked):
+        try:
+            asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
+            permitted = granted(await asked, moment.source)
+        except Exception as error:
+            if status_of(error) not in (401, 403):
+                error.add_note(f"Asked was {moment.source}.")
+                raise
+            permitted = False
+        if not permitted:
+            if repeated(type(connection.consumer), moment.source)[1] is not None:
+                logger.info("%s denies a connection: %s says no", connection.name, moment.source)
             return False
     return True

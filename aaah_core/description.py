@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aaah_core.answers import ask
 from aaah_core.interfaces import Composition
 from aaah_core.plan import Plan, consumer_plan
+from aaah_core.plan_permissions import name_of
 
 if TYPE_CHECKING:
     from aaah_core.consumers import AsyncAPIConsumer
@@ -62,26 +64,7 @@ def _action(action: Any) -> dict[str, Any]:
 
 def _permissions(plan: Plan) -> list[str]:
     own = getattr(plan.handler_class, "permission_classes", ())
-    return [_name(plan, permission) for permission in own]
-
-
-_SIGNS = {"and": " & ", "or": " | ", "not": ""}
-
-
-def _name(plan: Plan, permission: Any) -> str:
-    composition = _composition(plan, permission)
-    if composition is None:
-        return getattr(permission, "__name__", None) or repr(permission)
-    sign = "~" if composition.operator == "not" else ""
-    return sign + _SIGNS[composition.operator].join(
-        _part(plan, operand) for operand in composition.operands
-    )
-
-
-def _part(plan: Plan, operand: Any) -> str:
-    composition = _composition(plan, operand)
-    name = _name(plan, operand)
-    return name if composition is None or composition.operator == "not" else f"({name})"
+    return [name_of(permission, partial(_composition, plan)) for permission in own]
 
 
 def _composition(plan: Plan, permission: Any) -> Composition | None:

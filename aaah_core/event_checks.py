@@ -52,7 +52,7 @@ async def permitted(
         for moment in moments:
             arguments = (subscription, event)
             asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if not granted(await asked):
+            if not granted(await asked, moment.source):
                 return False
     return True
 

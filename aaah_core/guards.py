@@ -49,7 +49,7 @@ class Guard:
         try:
             for up, moment in self.awaited:
                 call.handler = ancestor(handler, up) if up else handler
-                if not granted(await moment.ask(call, *arguments)):
+                if not granted(await moment.ask(call, *arguments), moment.source):
                     return False
         finally:
             call.handler = handler

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
 
+from aaah_core.errors import WrongAnswer
 from aaah_core.interfaces import Check, Composition
 from aaah_core.workers import run_sync
 
@@ -30,63 +31,75 @@ class Moment:
     awaited: bool
     #: What a worker thread asks instead, which is plain.
     ask_in_worker: Callable[..., bool]
+    #: Which method of whose check it is, for the log.
+    source: str
     #: What gives the answer of `ask` at once, as True or False, where nothing has to wait for it.
     at_once: Callable[..., bool] | None = None
 
     @classmethod
-    def plain(cls, ask: Callable[..., bool]) -> Moment:
+    def plain(cls, ask: Callable[..., bool], source: str) -> Moment:
         """Return a question that only worker threads ask."""
-        return cls(ask, False, ask)
+        return cls(ask, False, ask, source)
 
 
 #: The moments at which a check has a say.
 Moments: TypeAlias = dict[Name, Moment | None]
+CheckOf: TypeAlias = Callable[[Any], tuple[Check, object]]
 
 
-def compile_check(check: Check, check_of: Callable[[Any], Check]) -> Moments:
+def compile_check(check: Check, whose: object, check_of: CheckOf) -> Moments:
     """Return what a check asks at each moment; None where it has no say.
 
     Args:
         check: A plugin's answer for one permission.
-        check_of: Finds the check of an operand.
+        whose: The plugin.
+        check_of: Finds the check of an operand, and the plugin it is of.
     """
     if not isinstance(check, Composition):
-        return {name: _own(check, name) for name in NAMES}
-    operands = [compile_check(check_of(operand), check_of) for operand in check.operands]
+        return {name: _own(check, name, whose) for name in NAMES}
+    operands = [compile_check(*check_of(operand), check_of) for operand in check.operands]
     combine = {"and": _all, "or": _any, "not": _not}[check.operator]
     return {name: combine(name, operands) for name in NAMES}
 
 
-def granted(answer: Any) -> bool:
-    """Return whether a check's answer is a yes.
+def granted(answer: Any, source: str) -> bool:
+    """Return whether a check's answer is a yes: True alone is one.
+
+    Args:
+        answer: What the check gave.
+        source: That of its moment.
 
     Raises:
-        TypeError: It is a coroutine that a method forgot to await, which would count as true.
+        WrongAnswer: It is no bool. Much that means no is true, such as `(False, "why")`.
     """
     if answer is True or answer is False:
         return answer
-    if inspect.isawaitable(answer):
-        if inspect.iscoroutine(answer):
-            answer.close()
-        raise TypeError(f"a permission answered with {answer!r}: `await` is missing in it")
-    return bool(answer)
+    if inspect.iscoroutine(answer):
+        answer.close()
+    remedy = "`await` is missing in it" if inspect.isawaitable(answer) else "return True or False"
+    raise WrongAnswer(
+        f"{source} gave {type(answer).__name__}, and must give True or False: {remedy}. Whoever it "
+        f"was asked about is denied."
+    )
 
 
-def _own(check: Check, name: Name) -> Moment | None:
+def _own(check: Check, name: Name, whose: object) -> Moment | None:
     method = getattr(check, name)
     if getattr(method, "__func__", None) is getattr(Check, name):
         return None
+    source = f"{type(check).__qualname__}.{name} of {whose}"
+    settled = _settled(method, source)
     if iscoroutinefunction(method):
-        return Moment(method, True, _settled(method), getattr(method, "at_once", None))
-    return Moment.plain(_settled(method))
+        return Moment(method, True, settled, source, getattr(method, "at_once", None))
+    return Moment.plain(settled, source)
 
 
-def _settled(method: Callable[..., Any]) -> Callable[..., bool]:
+def _settled(method: Callable[..., Any], source: str) -> Callable[..., bool]:
     """Let a method answer with an awaitable: a worker can wait for it."""
 
     def ask(*arguments: Any) -> bool:
         answer = method(*arguments)
-        return granted(_result(answer) if inspect.isawaitable(answer) else answer)
+        return granted(_result(answer) if inspect.isawaitable(answer) else answer, source)
 
     return ask
 
@@ -140,7 +153,10 @@ def _call_as_object(operand: Moments) -> Moments:
     ask, ask_in_worker = moment.ask, moment.ask_in_worker
     return {
         "object": Moment(
-            lambda call, obj: ask(call), moment.awaited, lambda call, obj: ask_in_worker(call)
+            lambda call, obj: ask(call),
+            moment.awaited,
+            lambda call, obj: ask_in_worker(call),
+            moment.source,
         )
     }
 
@@ -151,16 +167,16 @@ def _not(name: Name, operands: Sequence[Moments]) -> Moment | None:
         # Who lets every call pass, negated, lets none, nor gives anybody the events of one; where
         # a check has no say, nor has its negation.
         lets_all = name == "call" or (name == "event" and operands[0]["call"] is None)
-        return Moment.plain(lambda *arguments: False) if lets_all else None
-    ask, ask_in_worker = moment.ask, moment.ask_in_worker
+        return Moment.plain(lambda *arguments: False, "What is negated") if lets_all else None
+    ask, ask_in_worker, source = moment.ask, moment.ask_in_worker, f"~{moment.source}"
 
     def plain(*arguments: Any) -> bool:
         return not ask_in_worker(*arguments)
 
     async def negated(*arguments: Any) -> bool:
-        return not granted(await ask(*arguments))
+        return not granted(await ask(*arguments), moment.source)
 
-    return Moment(negated, True, plain) if moment.awaited else Moment.plain(plain)
+    return Moment(negated, True, plain, source) if moment.awaited else Moment.plain(plain, source)
 
 
 def _fold(moments: Sequence[Moment], *, decisive: bool) -> Moment:
@@ -175,9 +191,10 @@ def _fold(moments: Sequence[Moment], *, decisive: bool) -> Moment:
     async def mixed(*arguments: Any) -> bool:
         for moment in moments:
             asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if granted(await asked) is decisive:
+            if granted(await asked, moment.source) is decisive:
                 return decisive
         return not decisive
 
+    source = f" {'|' if decisive else '&'} ".join(moment.source for moment in moments)
     awaited = any(moment.awaited for moment in moments)
-    return Moment(mixed, True, plain) if awaited else Moment.plain(plain)
+    return Moment(mixed, True, plain, source) if awaited else Moment.plain(plain, source)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from aaah_core.answers import Answer, ask
-from aaah_core.expectations import typed
+from aaah_core.check_requirements import require_check
 from aaah_core.guards import Guard
 from aaah_core.handlers import AsyncAPIActionHandler
-from aaah_core.interfaces import Check
+from aaah_core.interfaces import Check, Composition
 from aaah_core.moments import Moment, Moments, Name, compile_check
 from aaah_core.permissions import DefaultPermissions
 from aaah_core.requirements import no_check
 
 if TYPE_CHECKING:
+    from aaah_core.discovery import Plugin
     from aaah_core.plan import Plan
 
-__all__ = ["compile_permissions"]
+__all__ = ["compile_permissions", "name_of"]
 
 
 def compile_permissions(plan: Plan) -> None:
@@ -45,25 +47,56 @@ def _default_moments(plan: Plan) -> list[Moments]:
     return [] if check is None else [_compiled(plan, "the default of permission_classes", check)]
 
 
-def _compiled(plan: Plan, name: str, check: Check) -> Moments:
-    return compile_check(check, partial(_require_check, plan, name))
+def _compiled(plan: Plan, name: str, check: tuple[Check, Plugin]) -> Moments:
+    return compile_check(*check, partial(_require_check, plan, name))
 
 
-def _require_check(plan: Plan, name: str, permission: Any) -> Check:
+def _require_check(plan: Plan, name: str, permission: Any) -> tuple[Check, Plugin]:
     check = _check(plan, permission)
     if check is None:
         raise no_check(plan, name, permission)
     return check
 
 
-def _check(plan: Plan, permission: Any) -> Check | None:
+def _check(plan: Plan, permission: Any) -> tuple[Check, Plugin] | None:
     hook = "aaah_permission_check"
     arguments = {"handler_class": plan.handler_class, "permission": permission}
     for plugin, check in ask(plan.registry, hook, **arguments):
-        subject = getattr(permission, "__name__", repr(permission))
-        plan.answers.append(Answer(hook, subject, plugin))
-        return cast(Check, typed(check, Check, plugin, hook))
+        plan.answers.append(Answer(hook, name_of(permission), plugin))
+        return require_check(check, plugin), plugin
     return None
+
+
+def _composition(permission: Any) -> Composition | None:
+    return permission if isinstance(permission, Composition) else None
+
+
+def name_of(
+    permission: Any, composition_of: Callable[[Any], Composition | None] = _composition
+) -> str:
+    """Return what an entry is called where it is shown: of an object its class, never its repr.
+
+    That may hold a secret.
+
+    Args:
+        permission: An entry of `permission_classes`, or an operand of one.
+        composition_of: Takes an entry apart that is a composition.
+    """
+    composition = composition_of(permission)
+    if composition is None:
+        own = repr(permission) if isinstance(permission, str) else None
+        return own or getattr(permission, "__name__", None) or type(permission).__name__
+
+    def part(operand: Any) -> str:
+        inner = composition_of(operand)
+        name = name_of(operand, composition_of)
+        return name if inner is None or inner.operator == "not" else f"({name})"
+
+    sign = "~" if composition.operator == "not" else ""
+    return sign + _SIGNS[composition.operator].join(map(part, composition.operands))
+
+
+_SIGNS = {"and": " & ", "or": " | ", "not": ""}
 
 
 def _guard(plan: Plan, name: Name, *, throttled: bool = True) -> Guard:

@@ -103,10 +103,10 @@ def _innermost(plan: Plan, run: Run) -> CallNext:
     It always returns a `Reply`, so that middleware sees every outcome and never an exception.
     """
     asked = plan.call_guard.awaited
-    above = [(up, moment.ask) for up, moment in asked if up]
+    above = [(up, moment) for up, moment in asked if up]
     own = [moment for up, moment in asked if not up]
     at_once = [moment.at_once for moment in own if moment.at_once is not None]
-    awaited = [moment.ask for moment in own if moment.at_once is None]
+    awaited = [(moment.ask, moment) for moment in own if moment.at_once is None]
 
     async def step(call: Call) -> Reply:
         handler = call.handler
@@ -116,8 +116,8 @@ def _innermost(plan: Plan, run: Run) -> CallNext:
             for ask in at_once:
                 if ask(call) is not True:
                     raise PermissionDenied
-            for ask in awaited:
-                if (answer := await ask(call)) is not True and not granted(answer):
+            for ask, moment in awaited:
+                if (answer := await ask(call)) is not True and not granted(answer, moment.source):
                     raise PermissionDenied
             result = await run(handler, call)
             return Reply(result) if type(result) in PLAIN else to_reply(result)
@@ -130,9 +130,9 @@ def _innermost(plan: Plan, run: Run) -> CallNext:
 
 async def _require(above: Any, handler: Any, call: Call) -> None:
     """Ask the parents' checks, each about its own handler."""
-    for up, ask in above:
+    for up, moment in above:
         call.handler = ancestor(handler, up)
-        if not granted(await ask(call)):
+        if not granted(await moment.ask(call), moment.source):
             raise PermissionDenied
     call.handler = handler
 

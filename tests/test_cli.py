@@ -636,6 +636,15 @@ def test_a_traced_call_without_a_reply_says_why(arguments, says):
     assert says in str(caught.value)
 
 
+def test_a_traced_call_that_is_refused_shows_its_steps_and_the_check_that_refused():
+    err = io.StringIO()
+    with pytest.raises(CommandError, match="--header 'NAME: VALUE'") as caught:
+        call_command("aaah", "call", f"{HERE}:Closed", "echo", "--trace", stderr=err)
+    assert "NobodyCheck of the plugin 'permissions', said False." in str(caught.value)
+    [_, *rows] = [re.split(r" {2,}", line.strip()) for line in err.getvalue().splitlines()]
+    assert [row[2:] for row in rows] == [["check connect", "permissions", "NobodyCheck: False"]]
+
+
 def test_a_trace_leaves_nothing_in_what_serves():
     before = current().plans.copy()
     traced("echo")

@@ -47,12 +47,12 @@ class Foreign(SimpleNamespace):
 def check_of(permission):
     if isinstance(permission, Foreign):
         moments = {name: method(answer, "sync") for name, answer in vars(permission).items()}
-        return type("ForeignCheck", (Check,), moments)()
-    return aaah_permission_check(permission)
+        return type("ForeignCheck", (Check,), moments)(), "somebody"
+    return aaah_permission_check(permission), "the core"
 
 
 def moments_of(permission):
-    return compile_check(check_of(permission), check_of)
+    return compile_check(*check_of(permission), check_of)
 
 
 # Against an oracle. An answer is True, False, or None: the permission has no say.
@@ -651,7 +651,7 @@ async def test_a_refusal_on_the_event_loop_spares_the_worker():
 @pytest.mark.usefixtures("core")
 async def test_a_permission_of_another_plugin_composes_with_ours():
     def check(permission):
-        return check_of(permission) if isinstance(permission, Foreign) else None
+        return check_of(permission)[0] if isinstance(permission, Foreign) else None
 
     with registry(collector(), plugin(aaah_permission_check=check)):
         yes, no = Foreign(call=True), Foreign(call=False)

@@ -133,11 +133,15 @@ def run(command: BaseCommand, options: dict[str, Any]) -> None:
     if options["trace"]:
         # Here: a call over a socket needs none of what this imports.
         from aaah_core.cli.inside import traced_exchange
+        from aaah_core.cli.trace import Trace
 
-        consumer_class = load_consumer(options["url"])
-        reply, trace = traced_exchange(consumer_class, _request(options), **how)
-        heading = ("began", "took", "step", "plugin", "")
-        command.stderr.write("\n".join(table([heading, *trace.rows()])), str)
+        consumer_class, trace = load_consumer(options["url"]), Trace()
+        try:
+            reply = traced_exchange(consumer_class, _request(options), trace=trace, **how)
+        finally:
+            if trace.steps:
+                heading = ("began", "took", "step", "plugin", "")
+                command.stderr.write("\n".join(table([heading, *trace.rows()])), str)
     else:
         reply = exchange(options["url"], _request(options), **how)
     command.stdout.write(_pretty(reply, 2))

@@ -91,6 +91,7 @@ def _outcome(answer: Answer, seen: set[str]) -> str:
     in_turn = {
         "aaah_select_codec": "the first to answer",
         "aaah_route_resolver": "the first to match",
+        "aaah_permission_check": "yes",  # two entries may have one name
         "aaah_middleware": "all, outermost first",
         "aaah_connection": "all, outermost first",
     }

@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 
 from aaah_core.cli.client import NO_REPLY, REPLY_LIMITS, REQUEST_ID, is_reply
 from aaah_core.cli.trace import Trace, traced_registry
+from aaah_core.close_codes import CloseCode
 from aaah_core.consumers import AsyncAPIConsumer
 from aaah_core.errors import AAAHError, ConfigurationError
 from aaah_core.interfaces import Codec
@@ -28,8 +29,9 @@ def traced_exchange(
     headers: Sequence[tuple[str, str]],
     timeout: float,
     on_event: Callable[[Any], None],
-) -> tuple[dict[str, Any], Trace]:
-    """Send one request to a consumer in this process; return its reply and the steps.
+    trace: Trace,
+) -> dict[str, Any]:
+    """Send one request to a consumer in this process, and return its reply.
 
     Where the project has sessions and users, a cookie says who calls, as it does over a socket.
 
@@ -41,10 +43,11 @@ def traced_exchange(
         timeout: Seconds until the reply must be there.
         on_event: Takes each payload that comes before the reply.
 
+        trace: What records the steps, also of a call without a reply.
+
     Raises:
         CommandError: No reply came.
     """
-    trace = Trace()
 
     async def exchange() -> dict[str, Any]:
         with use(traced_registry(trace)):
@@ -69,11 +72,12 @@ def traced_exchange(
             f"with aaah_core.testing.connect."
         )
     try:
-        return asyncio.run(exchange()), trace
+        return asyncio.run(exchange())
     except ConfigurationError as error:
         raise CommandError(str(error), returncode=NO_REPLY) from error
     except Refused as error:
         said = f"{name} closed the connection with {error.code} before it replied."
+        said += _who_refused(trace, error.code)
         raise CommandError(said, returncode=NO_REPLY) from error
     except TimeoutError as error:
         said = f"{name} did not answer within {timeout:g} s: wait longer with --timeout."
@@ -87,6 +91,17 @@ def traced_exchange(
 def _is_of_ours(payload: Any) -> bool:
     """Return whether a payload may come before a reply of the wire aaah, or of one much like it."""
     return isinstance(payload, dict) and ("event" in payload or "status" in payload)
+
+
+def _who_refused(trace: Trace, code: int) -> str:
+    asked = [step for step in trace.steps if step.name == "check connect"]
+    if not asked or code != CloseCode.REFUSED:
+        return ""
+    last = asked[-1]  # one denial is enough, and nobody is asked after it
+    return (
+        f" The last check that was asked, {last.what} of the plugin {last.plugin!r}, said "
+        f"{last.outcome}. Say who calls with --header 'NAME: VALUE' or --cookie NAME=VALUE."
+    )
 
 
 def _with_users(application: Any) -> Any:

@@ -161,6 +161,8 @@ def _check(trace: Trace, check: Check, plugin: str) -> Check:
         method = getattr(check, moment)
         if getattr(method, "__func__", None) is not getattr(Check, moment):
             moments[moment] = _method(trace, method, f"check {moment}", plugin, name)
+    if not moments:
+        return check
     traced: Check = type(name, (Check,), moments)()
     return traced
 

@@ -13,6 +13,7 @@ from aaah_core.interfaces import Match
 from aaah_core.messages import Call
 from aaah_core.moments import NAMES, Moment, Moments
 from aaah_core.plan import ConsumerPlan, Plan
+from aaah_core.plan_permissions import name_of
 
 __all__ = ["Checked", "Step", "checks_of", "middleware_of", "steps_of"]
 
@@ -46,7 +47,7 @@ def checks_of(plan: Plan) -> list[Checked]:
         for attribute in ("permission_classes", "throttle_classes")
         for entry in getattr(owner, attribute, ())
     ]
-    names = [getattr(entry, "__name__", None) or repr(entry) for entry in entries]
+    names = [name_of(entry) for entry in entries]
     names += ["DefaultPermissions"] * len(plan.default_moments)
     answered = {
         answer.subject: answer.plugin.name

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from django.db import transaction
@@ -117,6 +117,7 @@ def async_action(
     send_response_in_broadcast: bool = True,
     group: str | None = None,
     atomic: bool = False,
+    **others: Any,
 ) -> Any:
     """Make a method an action: clients call it by name, code awaits it.
 
@@ -141,10 +142,13 @@ def async_action(
             `group_send_lookup_kwargs` of the handler or of its consumer names, else the consumer's
             `groups`.
         atomic: True runs a sync method in a database transaction, also when code calls it.
+        others: There are none: each is refused, with what to do instead.
 
     Raises:
         ConfigurationError: An option that cannot be, or something that is no method.
     """
+    if others:
+        raise ConfigurationError(_unknown(others))
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         if not inspect.isfunction(function):
@@ -166,6 +170,18 @@ def async_action(
         return _mark(function, options)
 
     return decorate if method is None else decorate(method)
+
+
+def _unknown(options: Mapping[str, Any]) -> str:
+    name = next(iter(options))
+    if name in ("permissions", "permission_classes", "throttle_classes"):
+        return (
+            f"@async_action has no option {name!r}: permissions and throttles are those of a "
+            f"handler, for all its actions. Name them in its class, and give what needs others a "
+            f"handler of its own; or let the check look at `call.action`."
+        )
+    known = ", ".join(each.name for each in fields(Options))
+    return f"@async_action has no option {name!r}. It has: {known}."
 
 
 def _mark(function: Callable[..., Any], options: Options) -> Callable[..., Any]:

@@ -337,3 +337,13 @@ def test_overriding_an_alias_alone_is_refused_for_the_action_would_go_past_it(
         Child.as_asgi()
     both = type("Both", (Child,), {"remove": async_action(name="remove")(lambda self: 1)})
     both.as_asgi()  # type: ignore[attr-defined]  # made by type()
+
+
+def test_permissions_of_an_action_are_told_to_be_those_of_a_handler():
+    with pytest.raises(ConfigurationError, match="those of a handler, for all its actions"):
+        async_action(permission_classes=[])
+
+
+def test_an_option_that_there_is_not_is_refused_with_those_there_are():
+    with pytest.raises(ConfigurationError, match=r"no option 'mod'\. It has: name, mode"):
+        async_action(mod="none")

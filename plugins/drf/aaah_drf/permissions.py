@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import isawaitable
 from typing import Any
 
 from rest_framework.exceptions import PermissionDenied
@@ -83,10 +84,11 @@ class _ClassCheck(Check):
         self._permission_class = permission_class
 
     def call(self, call: Call) -> Any:
-        return self._permission_class().has_permission(request_of(call), call.handler)
+        return _said(self._permission_class().has_permission(request_of(call), call.handler))
 
     def object(self, call: Call, obj: Any) -> Any:
-        return self._permission_class().has_object_permission(request_of(call), call.handler, obj)
+        permission = self._permission_class()
+        return _said(permission.has_object_permission(request_of(call), call.handler, obj))
 
     def event(self, subscription: Call | None, event: Event) -> Any:
         # Who may not run an action does not get what it broadcasts.
@@ -98,13 +100,18 @@ class _EntryCheck(_ClassCheck):
 
     def call(self, call: Call) -> Any:
         permission = self._permission_class()
-        allowed = permission.has_permission(request_of(call), call.handler)
+        allowed = _said(permission.has_permission(request_of(call), call.handler))
         return allowed or _refuse(permission)
 
     def object(self, call: Call, obj: Any) -> Any:
         permission = self._permission_class()
-        allowed = permission.has_object_permission(request_of(call), call.handler, obj)
+        allowed = _said(permission.has_object_permission(request_of(call), call.handler, obj))
         return allowed or _refuse(permission)
+
+
+def _said(answer: Any) -> Any:
+    """Return what a class says as a bool, as DRF reads it; what is to be awaited, as it is."""
+    return answer if isawaitable(answer) else bool(answer)
 
 
 def _refuse(permission: Any) -> bool:

@@ -15,6 +15,7 @@ from rest_framework import permissions as drf
 
 from aaah_async_action.decorators import async_action
 from aaah_core import (
+    AllowAny,
     AsyncAPIActionHandler,
     AsyncAPIConsumer,
     BasePermission,
@@ -59,6 +60,8 @@ class Leaf:
             for moment, answer in self.answers.items()
             if answer is not None and moment in names and moment in moments
         }
+        if self.kind == "native" and not overridden:
+            return AllowAny  # another class that overrides nothing is refused
         base: Any = BasePermission if self.kind == "native" else drf.BasePermission
         return type(base)(f"{self.kind.title()}Leaf", (base,), overridden)
 

@@ -1,0 +1,97 @@
+"""What a start requires of checks: one that nobody asks protects nothing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from aaah_core.discovery import Plugin
+from aaah_core.expectations import typed, wrong
+from aaah_core.interfaces import Check, Composition
+from aaah_core.moments import NAMES
+from aaah_core.permissions import BasePermission
+
+__all__ = ["require_check"]
+
+
+def require_check(check: Any, plugin: Plugin) -> Check:
+    """Return a check; refuse one that has no say at any moment, or a name that is no moment's.
+
+    `Check()` itself lets everyone pass on purpose; a child that does has forgotten something.
+    """
+    hook = "aaah_permission_check"
+    asked = check if isinstance(check, type) else type(check)
+    if issubclass(asked, BasePermission):
+        raise wrong(
+            plugin,
+            hook,
+            f"{asked.__qualname__}, a BasePermission, which is no Check: it is an entry of "
+            f"`permission_classes`; `Check()` itself lets everyone pass",
+        )
+    typed(check, Check, plugin, hook)
+    kind = type(check)
+    if kind is Check or isinstance(check, Composition):
+        return check  # type: ignore[no-any-return]  # as `typed` says
+    if stray := sorted(_stray(kind)):
+        said = ", ".join(f"`{name}` (did you mean `{near}`?)" for name, near in stray)
+        what = f"with {said}, which nobody asks"
+    elif all(getattr(getattr(check, n), "__func__", None) is getattr(Check, n) for n in NAMES):
+        what = "that overrides none of its methods, and protects nothing"
+    elif odd := [name for name in NAMES if not _takes(getattr(check, name), _GIVEN[name])]:
+        what = f"with a `{odd[0]}` that cannot be called as `{odd[0]}{_GIVEN[odd[0]]}`"
+    else:
+        return check  # type: ignore[no-any-return]  # as above
+    raise wrong(
+        plugin,
+        hook,
+        f"the check {kind.__qualname__} {what}. A check is asked `connect`, `call`, "
+        f"`object` and `event` (a BasePermission: `can_connect`, `has_permission`, "
+        f"`has_object_permission` and `can_receive`); begin the name of any other method with "
+        f"`_`, and return `Check()` itself to let everyone pass",
+    )
+
+
+_GIVEN = {
+    "connect": "(scope, consumer)",
+    "call": "(call)",
+    "object": "(call, obj)",
+    "event": "(subscription, event)",
+}
+
+
+def _takes(method: Any, given: str) -> bool:
+    """Return whether a bound method takes what its moment gives, where that can be told."""
+    count = given.count(",") + 1
+    code = getattr(method, "__code__", None)
+    if code is not None and code.co_argcount == count + 1 and not code.co_kwonlyargcount:
+        return True  # most are such, and a signature takes 10 µs
+    try:
+        signature = inspect.signature(method, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _stray(kind: type[Check]) -> Iterator[tuple[str, str]]:
+    """Give public methods that are meant for a moment, as their names say, with its name."""
+    for name in {name for each in kind.__mro__ for name in vars(each)} - {*NAMES}:
+        if name.startswith("_") or not callable(getattr(kind, name)):
+            continue
+        for near in (_FOREIGN.get(name), *get_close_matches(name, NAMES, 1, 0.8)):
+            if near is not None:
+                yield name, near
+
+
+#: What other frameworks call the moments.
+_FOREIGN = {
+    "has_permission": "call",
+    "has_object_permission": "object",
+    "can_connect": "connect",
+    "can_receive": "event",
+}
