@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from types import MethodType
 from typing import Any
 
 from aaah_core.discovery import Plugin
@@ -34,10 +35,11 @@ def require_check(check: Any, plugin: Plugin) -> Check:
     kind = type(check)
     if kind is Check or isinstance(check, Composition):
         return check  # type: ignore[no-any-return]  # as `typed` says
-    if stray := sorted(_stray(kind)):
+    silent = [n for n in NAMES if getattr(getattr(check, n), "__func__", None) is getattr(Check, n)]
+    if stray := sorted(_stray(kind, silent)):
         said = ", ".join(f"`{name}` (did you mean `{near}`?)" for name, near in stray)
         what = f"with {said}, which nobody asks"
-    elif all(getattr(getattr(check, n), "__func__", None) is getattr(Check, n) for n in NAMES):
+    elif len(silent) == len(NAMES):
         what = "that overrides none of its methods, and protects nothing"
     elif odd := [name for name in NAMES if not _takes(getattr(check, name), _GIVEN[name])]:
         what = f"with a `{odd[0]}` that cannot be called as `{odd[0]}{_GIVEN[odd[0]]}`"
@@ -62,9 +64,9 @@ _GIVEN = {
 
 
 def _takes(method: Any, given: str) -> bool:
-    """Return whether a bound method takes what its moment gives, where that can be told."""
+    """Return whether a method takes what its moment gives, where that can be told."""
     count = given.count(",") + 1
-    code = getattr(method, "__code__", None)
+    code = getattr(method, "__code__", None) if isinstance(method, MethodType) else None
     if code is not None and code.co_argcount == count + 1 and not code.co_kwonlyargcount:
         return True  # most are such, and a signature takes 10 µs
     try:
@@ -78,12 +80,15 @@ def _takes(method: Any, given: str) -> bool:
     return True
 
 
-def _stray(kind: type[Check]) -> Iterator[tuple[str, str]]:
-    """Give public methods that are meant for a moment, as their names say, with its name."""
+def _stray(kind: type[Check], silent: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give public methods that are meant for a moment, as their names say, with its name.
+
+    What is nearly named as a moment that the check does answer is a helper of that one.
+    """
     for name in {name for each in kind.__mro__ for name in vars(each)} - {*NAMES}:
         if name.startswith("_") or not callable(getattr(kind, name)):
             continue
-        for near in (_FOREIGN.get(name), *get_close_matches(name, NAMES, 1, 0.8)):
+        for near in (_FOREIGN.get(name), *get_close_matches(name, silent, 1, 0.8)):
             if near is not None:
                 yield name, near
 

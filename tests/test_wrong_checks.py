@@ -141,6 +141,30 @@ def test_a_method_that_takes_too_few_arguments_is_refused_at_start(name):
         Desk.as_asgi()
 
 
+@pytest.mark.parametrize("name", ["calls", "caller", "recall"])
+async def test_what_is_nearly_named_as_a_moment_that_is_answered_is_a_helper(name):
+    check = type("Mine", (Check,), {"call": moment("call", True, "async").call, name: print})()
+    with registered(Knows(check)):
+        async with connect(Desk.as_asgi()) as client:
+            assert (await client.call("read"))["status"] == 200
+
+
+def test_a_method_that_is_not_bound_has_no_self_to_count():
+    check = type("Mine", (Check,), {"call": staticmethod(lambda self, call: True)})()
+    says = r"Mine with a `call` that cannot be called as `call\(call\)"
+    with registered(Knows(check)), pytest.raises(WrongAnswer, match=says):
+        Desk.as_asgi()
+
+
+async def test_a_method_may_be_set_on_the_object():
+    check = type("Mine", (Check,), {})()
+    check.call = lambda call: call.action == "read"
+    with registered(Knows(check)):
+        async with connect(Desk.as_asgi()) as client:
+            assert (await client.call("read"))["status"] == 200
+            assert (await client.call("told", text="a"))["status"] == 403
+
+
 def test_a_check_that_overrides_nothing_is_refused_at_start():
     class Mine(Check):
         def _helps(self): ...
@@ -162,6 +186,18 @@ def test_a_permission_class_that_overrides_nothing_is_refused_at_start():
         WrongAnswer, match=r"the check IsPaidCheck that .*`can_connect`, `has_permission`"
     ):
         Misspelt.as_asgi()
+
+
+@pytest.mark.parametrize(("negated", "status"), [(False, 200), (True, 403)])
+async def test_a_child_of_allow_any_lets_everyone_pass_on_purpose(negated, status):
+    class Public(AllowAny):
+        """What is open to the world."""
+
+    class Lobby(Desk):
+        permission_classes = (~Public if negated else Public,)
+
+    async with connect(Lobby.as_asgi()) as client:
+        assert (await client.call("read"))["status"] == status
 
 
 @pytest.mark.parametrize("answer", [AllowAny, AllowAny()], ids=["class", "object"])
