@@ -516,8 +516,11 @@ def test_a_codec_of_a_consumers_own_that_makes_no_frames_is_told_with_the_consum
         type("Mine", (AsyncAPIConsumer,), {"codecs": [Tick()]}).as_asgi()
 
 
-def test_a_codec_that_cannot_carry_an_empty_payload_is_left_to_its_calls(install):
-    source = FAITHFUL.format(encoded="payload['data']", decoded="{}")
+@pytest.mark.parametrize(
+    ("encoded", "decoded"), [("payload['data']", "{}"), ("'{}'", "frame.nothing")]
+)
+def test_a_codec_that_cannot_carry_an_empty_payload_is_left_to_its_calls(install, encoded, decoded):
+    source = FAITHFUL.format(encoded=encoded, decoded=decoded)
     install("moth", returns("aaah_codecs", "[Tick()]", source))
     with (
         override_settings(AAAH={"DISABLED_PLUGINS": ["json"]}),

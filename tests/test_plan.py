@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pytest
 from django.apps import apps
 from django.test import override_settings
@@ -470,6 +472,12 @@ async def test_a_handler_that_no_resolver_lists_is_compiled_when_it_is_first_met
             for _ in range(2):
                 assert (await ws.call("hello", route="leaf"))["data"] == "hello"
     assert curious.asked.count(("actions", Leaf)) == 1
+
+
+async def test_the_values_of_a_match_may_be_any_mapping():
+    with registry(collector(), finds(("leaf", Match(Leaf, (), MappingProxyType({}))))):
+        async with connect(consumer().as_asgi()) as ws:
+            assert (await ws.call("hello", route="leaf"))["data"] == "hello"
 
 
 async def test_a_handler_that_is_wrong_and_that_no_resolver_lists_is_a_500(caplog):
