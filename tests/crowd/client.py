@@ -43,7 +43,7 @@ async def let_go(server, before, seconds, what=HOLDINGS):
             found = await held(server)
             if all(found[each] <= before[each] for each in what):
                 return found
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # a server tells what it holds, and not when that changes
 
 
 class Rude:
