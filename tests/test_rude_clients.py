@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
+from asyncio.subprocess import PIPE
 
 import pytest
 from websockets.asyncio.client import connect
@@ -70,18 +72,17 @@ async def hang_up(server, action):
 
 
 async def flood(server, messages):
-    """Send so many messages while an action runs; return the code that it is closed with."""
-    async with open_socket(server) as ws:
-        try:
-            await ws.send(json.dumps({"action": "wait", "seconds": 30}))
-            message = json.dumps({"action": "echo", "data": "x" * 1_000})
-            for _ in range(messages):
-                await ws.send(message)
-            async for _ in ws:
-                pass
-        except ConnectionClosed:
-            pass
-        return ws.close_code
+    """Start a client that sends so many messages; return its process once it does."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.crowd.flood", server.uri, str(messages), stdout=PIPE
+    )
+    await process.stdout.readline()
+    return process
+
+
+async def code_of(flooding):
+    """Return the code that a flood is closed with."""
+    return int((await flooding.communicate())[0])
 
 
 async def seconds_of_calls(ws, until, server):
@@ -108,7 +109,7 @@ async def test_a_client_that_floods_during_an_action_is_closed_and_the_others_go
         silent(server)
         async with asyncio.timeout(30), open_socket(server) as other:
             before = await held(server)
-            flooding = asyncio.create_task(flood(server, 5_000))
+            flooding = asyncio.create_task(code_of(await flood(server, 5_000)))
             assert await seconds_of_calls(other, flooding, server)
             # Where the server cuts the line before it has sent the close, there is no code.
             assert await flooding in (4429, 1006)
@@ -178,7 +179,7 @@ async def test_60000_messages_at_once_grow_uvicorn_by_20_mb_at_most(
         silent(server)
         async with asyncio.timeout(60), open_socket(server) as other:
             before = await held(server)
-            flooding = asyncio.create_task(flood(server, 60_000))
+            flooding = asyncio.create_task(code_of(await flood(server, 60_000)))
             spent, most = await seconds_of_calls(other, flooding, server)
             code = await flooding
             await let_go(server, before, 6)
