@@ -144,7 +144,7 @@ async def test_a_client_that_floods_at_its_end_is_closed_as_one_that_floods(quic
 
 
 async def test_a_thread_that_outlives_its_deadline_keeps_no_connection_open(quick, monkeypatch):
-    monkeypatch.setattr("aaah_core.connection.CLEANUP", 0.05)
+    monkeypatch.setattr("aaah_core.cleanup.CLEANUP", 0.05)
     found, go_on = [], threading.Event()
 
     @action

@@ -19,7 +19,7 @@ from aaah_core import (
     IsAuthenticatedStrictly,
     Match,
     apublish,
-    connection,
+    cleanup,
     run_sync,
     watchdog,
 )
@@ -572,7 +572,7 @@ async def test_the_async_orms_old_connections_are_let_go_of_at_the_end(monkeypat
     async def close():
         closed.append(True)
 
-    monkeypatch.setattr(connection, "close_old_async_connections", close)
+    monkeypatch.setattr(cleanup, "close_old_async_connections", close)
     async with connect(consumer(hello).as_asgi()) as ws:
         await ws.call("hello")
         assert closed == []
@@ -580,7 +580,7 @@ async def test_the_async_orms_old_connections_are_let_go_of_at_the_end(monkeypat
 
 
 async def test_a_step_of_the_clean_up_that_hangs_is_given_up(caplog, monkeypatch):
-    monkeypatch.setattr(connection, "CLEANUP", 0.01)
+    monkeypatch.setattr(cleanup, "CLEANUP", 0.01)
 
     async def hangs(self, code):
         await asyncio.Event().wait()
@@ -1138,7 +1138,7 @@ async def test_a_client_that_leaves_ends_all_calls_that_run():
 async def test_a_call_that_swallows_a_cancel_is_cancelled_once_more_when_time_is_up(
     caplog, monkeypatch
 ):
-    monkeypatch.setattr(connection, "CLEANUP", 0.05)
+    monkeypatch.setattr(cleanup, "CLEANUP", 0.05)
     begun, ended = asyncio.Event(), asyncio.Event()
 
     @action
