@@ -16,6 +16,7 @@ from channels.exceptions import AcceptConnection, DenyConnection
 from aaah_core import admission, census, cleanup, identity, people, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
+from aaah_core.concurrency import ConcurrentCalls
 from aaah_core.counters import count
 from aaah_core.credentials import expired
 from aaah_core.hub import Hub
@@ -104,7 +105,8 @@ class Connection:
         #: What asks again for its memberships; None where they are settled.
         self.settling: asyncio.Task[None] | None = None
         self.turns = Turns()
-        self.calls = Calls(self)
+        calls = Calls if type(consumer).concurrency == 1 else ConcurrentCalls
+        self.calls: Calls = calls(self)
         #: What plugins put around it, once it was accepted.
         self.contexts: AsyncExitStack | None = None
         #: Where it counts.
