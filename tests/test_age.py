@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from aaah_core import transport, watchdog
+from aaah_core import outbox, watchdog
 from aaah_core.limits import Limits
 from aaah_core.testing import Refused, connect
 from tests.conftest import Socket, action, consumer
@@ -171,7 +171,7 @@ async def test_without_an_age_a_connection_lasts(core):
 
 
 async def test_a_client_that_does_not_take_its_close_holds_nothing_up(quick, monkeypatch):
-    monkeypatch.setattr(transport, "GOODBYE", 0.01)
+    monkeypatch.setattr(outbox, "GOODBYE", 0.01)
 
     class Stuck(Socket):
         async def _send(self, message):
