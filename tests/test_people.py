@@ -36,10 +36,10 @@ from aaah_core import (
 )
 from aaah_core import looks as looks_module
 from aaah_core import people as people_module
-from aaah_core.accounts import name_of
 from aaah_core.databases import close_worker_connections
 from aaah_core.looks import Round
 from aaah_core.people import GROUP, people_of
+from aaah_core.person import name_of
 from aaah_core.pool import Pool
 from aaah_core.testing import Refused, connect
 from tests.conftest import Socket, action, consumer
