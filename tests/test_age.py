@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 
 import pytest
@@ -11,22 +10,10 @@ import pytest
 from aaah_core import outbox, watchdog
 from aaah_core.limits import Limits
 from aaah_core.testing import Refused, connect
+from tests.calls import hello, of, request
 from tests.conftest import Socket, action, consumer
 
 pytestmark = pytest.mark.usefixtures("core")
-
-
-@action
-async def hello(self):
-    return "hello"
-
-
-def request(name, request_id):
-    return json.dumps({"action": name, "request_id": request_id})
-
-
-def of(message):
-    return json.loads(message["text"])
 
 
 def noting(found, **attributes):
