@@ -1,4 +1,4 @@
-"""Actions and the messages that call them, for tests of connections."""
+"""Actions and the messages that call them, for tests of connections and of replies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import asyncio
 import json
 import threading
 
+from aaah_core.testing import connect
 from tests.conftest import action
+
+#: What makes `forever` end soon.
+SHORT = {"limits": {"deadline": 0.01}}
 
 
 @action
@@ -21,6 +25,49 @@ def request(name, request_id, **more):
 def of(message):
     """Return the payload of what was sent."""
     return json.loads(message["text"])
+
+
+async def asked(chat, name="act", **request):
+    """Return the reply to one call; a second one must be answered too."""
+    async with connect(chat.as_asgi()) as ws:
+        reply = await ws.call(name, **request)
+        again = await ws.call("hello", request_id="again")
+        assert (again["request_id"], again["status"]) == ("again", 200)
+        return reply
+
+
+async def status_of(chat, name="act", **request):
+    return (await asked(chat, name, **request))["status"]
+
+
+def raising(error):
+    @action
+    async def act(self):
+        raise error
+
+    return act
+
+
+def returning(value):
+    @action
+    async def act(self):
+        return value
+
+    return act
+
+
+def forever(calls=None):
+    """Return an action that ends only when it is cancelled."""
+
+    @action
+    async def act(self):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if calls is not None:
+                calls.append("ended")
+
+    return act
 
 
 class Gate:
