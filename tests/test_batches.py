@@ -7,11 +7,7 @@ import threading
 
 import pytest
 
-from aaah_core import (
-    MISSING,
-    Call,
-    ValidationError,
-)
+from aaah_core import MISSING, Call, ValidationError
 from aaah_core.testing import connect, registry
 from tests.calls import SHORT, forever, hello, raising, returning
 from tests.conftest import action, collector, consumer, plugin

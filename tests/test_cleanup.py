@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from channels.layers import get_channel_layer
 
-from aaah_core import (
-    cleanup,
-)
+from aaah_core import cleanup
 from aaah_core.testing import connect, registry
 from tests.calls import Gate, hello, of, request
 from tests.conftest import Socket, action, collector, consumer, plugin

@@ -7,12 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from aaah_core import (
-    AsyncAPIActionHandler,
-    Match,
-    cleanup,
-    run_sync,
-)
+from aaah_core import AsyncAPIActionHandler, Match, cleanup, run_sync
 from aaah_core.testing import connect, registry
 from tests.calls import Gate, hello, of, request
 from tests.conftest import Socket, action, collector, consumer, plugin

@@ -8,10 +8,7 @@ import pytest
 from channels.exceptions import StopConsumer
 from channels.layers import get_channel_layer
 
-from aaah_core import (
-    BasePermission,
-    apublish,
-)
+from aaah_core import BasePermission, apublish
 from aaah_core.testing import Refused, connect
 from tests.calls import Gate, hello, of, request
 from tests.conftest import Socket, action, consumer

@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from channels.exceptions import DenyConnection
 
-from aaah_core import (
-    CloseCode,
-)
+from aaah_core import CloseCode
 from aaah_core.testing import Refused, connect, registry
 from tests.calls import hello
 from tests.conftest import collector, consumer, plugin

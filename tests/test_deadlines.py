@@ -8,12 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from aaah_core import (
-    BasePermission,
-    DeadlineExceeded,
-    Reply,
-    workers,
-)
+from aaah_core import BasePermission, DeadlineExceeded, Reply, workers
 from aaah_core.running import current_running
 from aaah_core.testing import connect, registry
 from tests.calls import SHORT, asked, forever, hello, raising, status_of

@@ -7,13 +7,7 @@ import asyncio
 import pytest
 from django.urls import path, re_path
 
-from aaah_core import (
-    AsyncAPIActionHandler,
-    Call,
-    Match,
-    PermissionDenied,
-    Reply,
-)
+from aaah_core import AsyncAPIActionHandler, Call, Match, PermissionDenied, Reply
 from aaah_core.testing import Refused, connect, registry
 from tests.calls import asked, hello, returning, status_of
 from tests.conftest import action, collector, consumer, plugin

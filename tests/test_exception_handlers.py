@@ -6,10 +6,7 @@ import asyncio
 
 import pytest
 
-from aaah_core import (
-    NotFound,
-    Reply,
-)
+from aaah_core import NotFound, Reply
 from aaah_core.testing import registry
 from tests.calls import asked, hello, raising, status_of
 from tests.conftest import collector, consumer, plugin

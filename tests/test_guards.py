@@ -7,11 +7,7 @@ import threading
 import pytest
 from django.urls import path
 
-from aaah_core import (
-    AsyncAPIActionHandler,
-    BasePermission,
-    NotFound,
-)
+from aaah_core import AsyncAPIActionHandler, BasePermission, NotFound
 from aaah_core.testing import connect
 from tests.calls import asked, hello, returning
 from tests.conftest import action, consumer

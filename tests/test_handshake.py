@@ -11,10 +11,7 @@ from asgiref.compatibility import guarantee_single_callable
 from channels.exceptions import AcceptConnection, DenyConnection
 from channels.layers import get_channel_layer
 
-from aaah_core import (
-    BasePermission,
-    IsAuthenticatedStrictly,
-)
+from aaah_core import BasePermission, IsAuthenticatedStrictly
 from aaah_core.defaults.json import JSONCodec
 from aaah_core.testing import Refused, connect, registry
 from tests.calls import hello, of, request

@@ -8,12 +8,7 @@ import copy
 import pytest
 from django.urls import path
 
-from aaah_core import (
-    AsyncAPIActionHandler,
-    BasePermission,
-    PermissionDenied,
-    Reply,
-)
+from aaah_core import AsyncAPIActionHandler, BasePermission, PermissionDenied, Reply
 from aaah_core.testing import connect, registry
 from tests.calls import asked, hello, raising, returning, status_of
 from tests.conftest import action, collector, consumer, plugin

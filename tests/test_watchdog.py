@@ -6,9 +6,7 @@ import asyncio
 
 import pytest
 
-from aaah_core import (
-    watchdog,
-)
+from aaah_core import watchdog
 from aaah_core.testing import connect
 from tests.calls import Gate, hello, request
 from tests.conftest import Socket, action, consumer
