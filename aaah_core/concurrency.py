@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ConcurrentCalls"]
 
+#: What a connection has where no call has come yet.
+_NO_TASKS: dict[asyncio.Task[None], Running] = {}
+
 
 class ConcurrentCalls(Calls):
     """Takes frames, a few at a time, each in a task of its own; the connection's own task reads."""
@@ -24,7 +27,7 @@ class ConcurrentCalls(Calls):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._concurrency = type(connection.consumer).concurrency
-        self._tasks: dict[asyncio.Task[None], Running] = {}
+        self._tasks = _NO_TASKS
 
     def serve(self) -> Coroutine[Any, Any, None]:
         """Return what takes frames, as the parent does."""
@@ -53,6 +56,8 @@ class ConcurrentCalls(Calls):
     def _running_of(self, task: asyncio.Task[None]) -> Running:
         running = self._tasks.get(task)
         if running is None:  # a loop may begin a task before it returns it
+            if self._tasks is _NO_TASKS:
+                self._tasks = {}
             running = self._tasks[task] = Running(task)
         return running
 
