@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,53 +17,20 @@ from django.db import connections
 from django.db.models import Model
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
-from django.utils.functional import LazyObject
 
-from aaah_core.credentials import Credential
-from aaah_core.groups import group_name
 from aaah_core.logs import log_error
+from aaah_core.person import Person, Row, differences, name_of, unwrapped
 
-__all__ = [
-    "Finding",
-    "Person",
-    "Row",
-    "adopt",
-    "look",
-    "name_of",
-    "row_of",
-    "session_name",
-    "unwrapped",
-]
+__all__ = ["Finding", "look"]
 
 logger = logging.getLogger("aaah.identity")
 
 #: A user model, and the alias of the database that a user came from.
 Table: TypeAlias = tuple[type[Model], str | None]
 
-#: The values of a user's row, by their attributes.
-Row: TypeAlias = Mapping[str, Any]
-
-#: What Django's backends remember of a user's permissions.
-_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")
-
 # The names that `django.contrib.auth` has, which loads views and forms.
 SESSION_KEY = "_auth_user_id"
 HASH_SESSION_KEY = "_auth_user_hash"
-
-#: Changes at each login, and says nothing of what a user may do.
-_NO_MATTER = {"last_login"}
-
-
-@dataclass(slots=True, frozen=True)
-class Person:
-    """Who a connection belongs to, as its scope has it."""
-
-    user: Any
-    session: Any
-    #: The user's row as it was last known, whatever an action has made of the object since; empty
-    #: for who is in no database, and is not looked for there.
-    row: Row
-    credential: Credential | None = None
 
 
 @dataclass(slots=True)
@@ -78,31 +45,6 @@ class Finding:
     changed: bool
     #: What stands for the user's groups and permissions.
     rights: int
-
-
-def unwrapped(user: Any) -> Any:
-    """Return what a lazy user stands for, once it is known."""
-    while isinstance(user, LazyObject):
-        user = user._wrapped
-    return user
-
-
-def name_of(user: Any) -> str | None:
-    """Return what a user from a database is called between processes; None for anybody else."""
-    user = unwrapped(user)
-    if not isinstance(user, Model) or user._state.adding or user.pk is None:
-        return None
-    return group_name("user", user._meta.concrete_model._meta.label_lower, user.pk)  # type: ignore[union-attr]  # a model with rows has one
-
-
-def row_of(user: Any) -> Row:
-    """Return a user's row, as far as it was loaded; nothing of who is in no database."""
-    if name_of(user) is None:
-        return {}
-    user = unwrapped(user)
-    values = vars(user)
-    names = (field.attname for field in user._meta.concrete_fields)
-    return {name: values[name] for name in names if name in values}
 
 
 def look(people: Sequence[Person]) -> list[Finding]:
@@ -126,7 +68,7 @@ def look(people: Sequence[Person]) -> list[Finding]:
     for person, user, session in zip(people, users, sessions, strict=True):
         table = _table(user)
         fresh = rows[table].get(user.pk)
-        changed = fresh is not None and bool(_differences(person.row, fresh))
+        changed = fresh is not None and bool(differences(person.row, fresh))
         why = _why_ended(user, person.row, fresh, session, changed=changed)
         if why is None and session is not None and _key(session) not in alive:
             why = "the session ended"
@@ -217,39 +159,7 @@ def _links(model: Any, name: str, alias: str | None, keys: set[Any]) -> Iterator
         yield from links.filter(**{f"{own}__in": batch}).values_list(f"{own}_id", f"{other}_id")
 
 
-def _differences(row: Row, fresh: Any) -> list[Any]:
-    return [
-        field
-        for field in fresh._meta.concrete_fields
-        if field.attname in row
-        and field.attname in fresh.__dict__
-        and field.name not in _NO_MATTER
-        and row[field.attname] != fresh.__dict__[field.attname]
-    ]
-
-
-def adopt(person: Person, fresh: Any) -> None:
-    """Let a user have what changed in its row, and forget what was remembered of its permissions.
-
-    The object stays: handlers and applications hold it, and may be about to save it.
-    """
-    user = unwrapped(person.user)
-    for field in _differences(person.row, fresh):
-        user.__dict__[field.attname] = fresh.__dict__[field.attname]
-        user._state.fields_cache.pop(field.name, None)
-    for name in _CACHES:
-        user.__dict__.pop(name, None)
-    for name in ("groups", "user_permissions"):
-        user.__dict__.get("_prefetched_objects_cache", {}).pop(name, None)
-
-
 # Sessions.
-
-
-def session_name(session: Any) -> str | None:
-    """Return what a session is called between processes: its key is nobody else's to know."""
-    key = getattr(session, "session_key", None)
-    return group_name("session", key) if key else None
 
 
 def _is_of(session: Any, user: Any) -> bool:

@@ -14,12 +14,12 @@ from aaah_core import exchange, watchdog
 from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
 from aaah_core.dispatch import respond
-from aaah_core.errors import Busy, RequestError, Throttled
+from aaah_core.errors import Busy, RequestError
 from aaah_core.inbox import Inbox, Message
 from aaah_core.logs import log_error
 from aaah_core.messages import Call, current_call
 from aaah_core.parting import part
-from aaah_core.rate import Bucket
+from aaah_core.rate import meter
 from aaah_core.running import Running, current_running, current_task
 
 if TYPE_CHECKING:
@@ -29,15 +29,9 @@ __all__ = ["Calls"]
 
 logger = logging.getLogger("aaah.calls")
 
-#: Seconds that a call that was cancelled may clean up, before it is cancelled once more.
-GRACE = 5.0
-
 _retiring = partial(Busy, "The connection is about to be closed: connect again.", code="going_away")
 #: Characters or bytes of a frame whose call is not kept until the next one comes.
 _LARGE = 4096
-
-#: What a connection has that runs its calls inline, as most do.
-_NO_TASKS: dict[asyncio.Task[None], Running] = {}
 
 
 def _clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
@@ -47,10 +41,9 @@ def _clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
 
 
 class Calls:
-    """Takes frames: inline in the connection's own task, or a few at a time in tasks of theirs."""
+    """Takes frames, one at a time, inline in the connection's own task."""
 
     __slots__ = (
-        "_concurrency",
         "_connection",
         "_inbox",
         "_last",
@@ -61,7 +54,6 @@ class Calls:
         "_promised",
         "_retired",
         "_serving",
-        "_tasks",
         "_unreadable",
         "_worked",
     )
@@ -70,13 +62,11 @@ class Calls:
         self._connection = connection
         self._now = _clock(asyncio.get_running_loop())
         self._limits = connection.plan.limits
-        self._concurrency = type(connection.consumer).concurrency
         self._inbox: Inbox | None = None
-        #: The connection's own task: the inline call, or the loop that reads for the others.
+        #: The connection's own task, and the call that runs inline in it.
         self._main = Running(current_task())
         #: The request before this one.
         self._last: Call | None = None
-        self._tasks = _NO_TASKS
         self._serving = False
         self._worked = False
         self._unreadable = 0
@@ -86,8 +76,7 @@ class Calls:
         self._promised = 0
         current_running.set(self._main)
         if self._limits.rate is not None:
-            bucket = Bucket(self._limits.rate, self._limits.burst, self._now())
-            connection.transport.screen(partial(self._meter, bucket))
+            connection.transport.screen(meter(connection, self._limits.rate, self._now))
 
     def serve(self) -> Coroutine[Any, Any, None]:
         """Return what takes frames until the connection has ended; `served` belongs behind it.
@@ -95,7 +84,7 @@ class Calls:
         Plain, as it stands as long as the connection: a coroutine more would weigh 0.2 KiB.
         """
         self._serving = True
-        return self._answer(self._main) if self._concurrency == 1 else self._spread()
+        return self._answer(self._main)
 
     def served(self, error: BaseException | None = None) -> None:
         """See to the end of `serve`; a cancel that is not ours goes on."""
@@ -112,45 +101,6 @@ class Calls:
             receive = self._connection.transport.receive
             self._inbox = Inbox(receive, self._limits, self._left, self._overflow)
         return self._inbox
-
-    async def _spread(self) -> None:
-        """Give each frame that comes to a task of its own, or let it wait for one that ends."""
-        transport = self._connection.transport
-        while transport.ended is None:
-            message = await transport.receive()
-            if message["type"] == "websocket.disconnect":
-                self._left(message)
-            elif not transport.open:
-                pass  # it was on its way when we closed, or came before accept: it runs nothing
-            elif len(self._tasks) < self._concurrency:
-                self._start(message)
-            else:
-                await self._waiting().put(message)
-
-    def _start(self, message: Message) -> None:
-        task = asyncio.create_task(self._take_in_task(message))
-        self._running_of(task)
-        task.add_done_callback(self._finished)
-
-    def _running_of(self, task: asyncio.Task[None]) -> Running:
-        running = self._tasks.get(task)
-        if running is None:  # a loop may begin a task before it returns it
-            if self._tasks is _NO_TASKS:
-                self._tasks = {}
-            running = self._tasks[task] = Running(task)
-        return running
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log(error, "Error %s: a call ended its task in %s")
-        if self._inbox and self._connection.transport.ended is None:
-            self._start(self._inbox.pop())
-
-    async def _take_in_task(self, message: Message) -> None:
-        running = self._running_of(current_task())
-        current_running.set(running)
-        await self._answer(running, message)
 
     async def _answer(  # noqa: C901, PLR0912, PLR0915 - in pieces an echo takes 0.3 of 9.5 µs more
         self, running: Running, only: Message | None = None
@@ -305,38 +255,7 @@ class Calls:
         else:
             if not self._retired:
                 count("overloads", "inbox")
-            await self._refuse(message, error)
-
-    async def _refuse(self, message: Message, error: Callable[..., RequestError]) -> None:
-        """Answer a message without running it."""
-        connection = self._connection
-        before = current_running.set(Running(current_task()))  # it is no part of the call that runs
-        try:
-            async with asyncio.timeout(self._limits.deadline):
-                request = exchange.read(connection.plan, connection.codec, message)
-                request = exchange.refused(request, error)
-                payload = await exchange.respond(connection, request)
-            if payload is not None:
-                frame = exchange.encode(connection, request, payload)
-                await connection.transport.send_frame(frame)
-        except Exception as raised:  # noqa: BLE001 - as in `_take`
-            self._log(raised, "Error %s: %s cannot refuse a message")
-            await connection.transport.close(CloseCode.GOING_AWAY)
-        finally:
-            current_running.reset(before)
-
-    async def _meter(self, bucket: Bucket, message: Message) -> bool:
-        """Return whether a message is within the rate; refuse it if not, and who goes on."""
-        wait = bucket.take(self._now())
-        if not wait:
-            return True
-        if bucket.overdrawn:
-            await self._connection.transport.close(CloseCode.OVERLOADED)
-        else:
-            count("overloads", "rate")
-            retry_after = math.ceil(wait * 1000) / 1000
-            await self._refuse(message, partial(Throttled, retry_after=retry_after))
-        return False
+            await exchange.refuse(self._connection, message, error)
 
     def retire(self) -> None:
         """Refuse what comes from now on, as if the inbox were full."""
@@ -364,7 +283,7 @@ class Calls:
     @property
     def busy(self) -> bool:
         """Whether a call runs or waits."""
-        return self._main.since is not None or bool(self._tasks) or bool(self._inbox)
+        return self._main.since is not None or bool(self._inbox)
 
     def _left(self, message: Message) -> None:
         self._connection.transport.end(message.get("code", 1005))
@@ -383,26 +302,14 @@ class Calls:
             Whether calls ran since the last look.
         """
         worked, self._worked = self._worked, False
-        if self._main.since is None and not self._tasks:
-            return worked  # idle, as most connections are: nothing more is looked at
-        inline = self._concurrency == 1
-        if inline and self._main.since is not None and now - self._main.since >= watchdog.INTERVAL:
-            self._waiting().read_ahead()
-        for running in (self._main, *self._tasks.values()):
-            if running.since is not None and now >= running.until:
-                running.until = now + GRACE
-                running.cancel(running.reason or "deadline")
+        since = self._main.since
+        if since is not None:  # it is None where it is idle, as most connections are
+            if now - since >= watchdog.INTERVAL:
+                self._waiting().read_ahead()
+            self._main.look(now)
         return worked
 
     async def end(self) -> None:
         """End every call, and take no more."""
         if self._inbox is not None:
             self._inbox.close()
-        for task in self._tasks:
-            task.cancel()
-        try:
-            if self._tasks:
-                await asyncio.wait(list(self._tasks))
-        finally:
-            for task in self._tasks:  # those that did not let the first one through in time
-                task.cancel()

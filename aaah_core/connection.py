@@ -7,17 +7,16 @@ import logging
 import math
 import random
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from contextvars import Context, copy_context
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
+from channels.exceptions import AcceptConnection, DenyConnection
 
-from aaah_core import admission, census, identity, people, watchdog
+from aaah_core import admission, census, cleanup, identity, people, watchdog
 from aaah_core.calls import Calls
 from aaah_core.close_codes import CloseCode
+from aaah_core.concurrency import ConcurrentCalls
 from aaah_core.counters import count
 from aaah_core.credentials import expired
 from aaah_core.hub import Hub
@@ -28,7 +27,6 @@ from aaah_core.mistakes import misgiven
 from aaah_core.shaping import shaped
 from aaah_core.transport import Receive, Send, Transport
 from aaah_core.turns import Turns
-from aaah_core.workers import close_old_async_connections
 from aaah_core.wrapped import WrappedTransport, is_wrapped
 
 if TYPE_CHECKING:
@@ -41,12 +39,6 @@ __all__ = ["Connection"]
 
 logger = logging.getLogger("aaah.connection")
 
-#: Seconds that each step of a clean-up may take.
-CLEANUP = 5.0
-
-#: Codes that are counted each on its own: a client may send any.
-_CODES = {*CloseCode, 1000, 1001, 1005, 1006, 1011, 1012}
-
 # A worker thread may ask at the same time as the event loop; few ask, and each once.
 _MAKING = threading.Lock()
 
@@ -56,16 +48,16 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
-        "_calls",
-        "_contexts",
         "_heard",
         "_latest",
         "_membership",
         "_until",
+        "calls",
         "changes",
         "codec",
         "consumer",
         "context",
+        "contexts",
         "events",
         "hears",
         "hub",
@@ -113,8 +105,10 @@ class Connection:
         #: What asks again for its memberships; None where they are settled.
         self.settling: asyncio.Task[None] | None = None
         self.turns = Turns()
-        self._calls = Calls(self)
-        self._contexts: AsyncExitStack | None = None
+        calls = Calls if type(consumer).concurrency == 1 else ConcurrentCalls
+        self.calls: Calls = calls(self)
+        #: What plugins put around it, once it was accepted.
+        self.contexts: AsyncExitStack | None = None
         #: Where it counts.
         self.place: census.Place | None = None
         #: The loop's times: when it is to end, and about when its client was last heard.
@@ -134,15 +128,15 @@ class Connection:
                 await self._connect()
                 self._begin_to_age()
                 try:
-                    await self._calls.serve()
+                    await self.calls.serve()
                 except asyncio.CancelledError as error:
-                    self._calls.served(error)
+                    self.calls.served(error)
                 else:
-                    self._calls.served()
+                    self.calls.served()
         finally:
             watchdog.forget(self)
             try:
-                await self._clean_up(connected)
+                await cleanup.clean_up(self, connected)
             finally:
                 if self.place is not None:
                     census.leave(self.place)
@@ -179,7 +173,7 @@ class Connection:
         """Enter what plugins put around an accepted connection."""
         count("accepted", self.label)
         if self.plan.contexts:
-            stack = self._contexts = AsyncExitStack()
+            stack = self.contexts = AsyncExitStack()
             for context in self.plan.contexts:
                 entered: Any = context(self.consumer)
                 if not isinstance(entered, AbstractAsyncContextManager):
@@ -200,7 +194,7 @@ class Connection:
 
     def interrupt(self) -> None:
         """End what it waits for: the client is gone, or given up."""
-        self._calls.interrupt()
+        self.calls.interrupt()
 
     def _begin_to_age(self) -> None:
         now = self.loop.time()
@@ -228,10 +222,10 @@ class Connection:
             self.context.run(identity.begin, self)  # Channels' own `login` and `logout` set it
         if self.transport.ended is None and (why := expired(self.consumer._scope)) is not None:
             people.end(self, why)
-        worked = self._calls.look(now)
+        worked = self.calls.look(now)
         idle = self.plan.limits.idle
         if idle is not None:
-            if worked or self._calls.busy:
+            if worked or self.calls.busy:
                 self._heard = now
             elif now - self._heard >= idle:
                 self._until = min(self._until, now)
@@ -247,7 +241,7 @@ class Connection:
             latest: When it is closed whatever runs.
         """
         self._until, self._latest = min(self._until, at), latest
-        self._calls.retire()
+        self.calls.retire()
         if self.transport.accepted:
             seconds = math.ceil(max(0.0, at - self.loop.time()) * 10) / 10
             self._tell(Event("aaah.goaway", {"seconds": seconds}, 503))
@@ -262,63 +256,10 @@ class Connection:
 
     def _retire(self, now: float) -> None:
         """Let nothing more in, and close when what came before is answered, or takes too long."""
-        self._calls.retire()
-        latest = min(self._latest, self._until + self.plan.limits.deadline + CLEANUP)
-        if not self._calls.busy or now >= latest:
+        self.calls.retire()
+        latest = min(self._latest, self._until + self.plan.limits.deadline + cleanup.CLEANUP)
+        if not self.calls.busy or now >= latest:
             self.transport.retire(CloseCode.GOING_AWAY)
-
-    # The end.
-
-    async def _clean_up(self, connected: bool) -> None:
-        """Leave nothing behind, whatever raises and whoever cancels."""
-        cancelled = await _shielded(self._step("end its calls", self._calls.end))
-        if self._contexts is not None:
-            try:
-                # In this task, which entered them.
-                await self._step("leave its connection contexts", self._contexts.aclose)
-            except asyncio.CancelledError as error:
-                cancelled = error
-        cancelled = await _shielded(self._leave(connected)) or cancelled
-        if cancelled is not None:
-            raise cancelled
-
-    async def _leave(self, connected: bool) -> None:
-        await self._step("stop listening", self._stop_listening)
-        if self.person is not None:
-            await self._step("forget its user", partial(people.forget, self))
-        if connected:
-            code = self.transport.ended or 1006
-            if self.transport.accepted:
-                count("closed", str(code) if code in _CODES else "other")
-            else:
-                count("refused", "consumer")
-            await self._step("disconnect", partial(self.consumer.disconnect, code))
-        if self._membership is not None:
-            await self._step("leave its groups", self._membership.leave_all)
-        await self.transport.flush()
-        if connected:
-            await self._step("close old database connections", close_old_async_connections)
-
-    async def _stop_listening(self) -> None:
-        self.hears = False
-        if self.settling is not None:
-            self.settling.cancel()
-            await asyncio.wait([self.settling])
-        if self.events is not None:
-            task = self.events.task
-            task.cancel()
-            await asyncio.wait([task])
-        if self._membership is not None:
-            await self._membership.stop()
-
-    async def _step(self, what: str, work: Callable[[], Awaitable[Any]]) -> None:
-        try:
-            async with asyncio.timeout(CLEANUP):
-                await work()
-        except StopConsumer:
-            pass  # as Channels' own consumers end
-        except Exception as error:  # noqa: BLE001 - the next step must be taken
-            self.log(error, "Error %s: %s could not %s", self.name, what)
 
     def log(self, error: Exception, message: str, *args: Any) -> None:
         """Write down what went wrong with it."""
@@ -327,7 +268,7 @@ class Connection:
     def depths(self) -> tuple[int, int, int]:
         """Return how many calls wait, how many frames, and of how many groups it is a member."""
         groups = len(self._membership.groups) if self._membership is not None else 0
-        return self._calls.waiting, self.transport.waiting, groups
+        return self.calls.waiting, self.transport.waiting, groups
 
     @property
     def label(self) -> str:
@@ -339,15 +280,3 @@ class Connection:
     def name(self) -> str:
         """What its consumer is called in the log."""
         return type(self.consumer).__qualname__
-
-
-async def _shielded(work: Coroutine[Any, Any, None]) -> asyncio.CancelledError | None:
-    """Do work to its end, and return the cancel that came meanwhile."""
-    task = asyncio.create_task(work)
-    cancelled = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    return cancelled

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
+from aaah_core.close_codes import CloseCode
 from aaah_core.errors import RequestError, TooLarge, UnsupportedFrame
 from aaah_core.inbox import size_of
+from aaah_core.logs import log_error
 from aaah_core.messages import Call
 from aaah_core.mistakes import misgiven
 from aaah_core.replies import bug
-from aaah_core.running import current_running
+from aaah_core.running import Running, current_running, current_task
 from aaah_core.shaping import shaped
 
 if TYPE_CHECKING:
@@ -27,11 +30,14 @@ __all__ = [
     "encode",
     "encode_bug",
     "read",
+    "refuse",
     "refused",
     "respond",
     "respond_to_all",
     "unsupported",
 ]
+
+logger = logging.getLogger("aaah.calls")
 
 #: A call, a batch, or what was wrong with the frame.
 Request: TypeAlias = "Call | Exception | list[Call | RequestError]"
@@ -106,6 +112,25 @@ def refused(request: Request, error: Callable[..., RequestError]) -> Request:
     if isinstance(request, list):
         return [each if isinstance(each, RequestError) else error(call=each) for each in request]
     return error(call=request) if isinstance(request, Call) else request
+
+
+async def refuse(
+    connection: Connection, message: Message, error: Callable[..., RequestError]
+) -> None:
+    """Answer a message without running it."""
+    before = current_running.set(Running(current_task()))  # it is no part of the call that runs
+    try:
+        async with asyncio.timeout(connection.plan.limits.deadline):
+            request = refused(read(connection.plan, connection.codec, message), error)
+            payload = await respond(connection, request)
+        if payload is not None:
+            await connection.transport.send_frame(encode(connection, request, payload))
+    except Exception as raised:  # noqa: BLE001 - as a reply that cannot be sent at all
+        told, consumer = "Error %s: %s cannot refuse a message", connection.consumer
+        log_error(logger, raised, told, connection.name, consumer=consumer)
+        await connection.transport.close(CloseCode.GOING_AWAY)
+    finally:
+        current_running.reset(before)
 
 
 def encode(connection: Connection, request: Any, payload: Any) -> str | bytes:

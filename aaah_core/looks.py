@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aaah_core.accounts import Finding, Person, Row, look, row_of
+from aaah_core.accounts import Finding, look
 from aaah_core.credentials import CREDENTIAL, Credential
 from aaah_core.logs import log_error
+from aaah_core.person import Person, Row, row_of
 from aaah_core.workers import run_apart
 
 if TYPE_CHECKING:

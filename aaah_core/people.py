@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from channels.layers import get_channel_layer
 
 from aaah_core import conf, identity
-from aaah_core.accounts import Finding, Person, Row, adopt, name_of, row_of, session_name
+from aaah_core.accounts import Finding
 from aaah_core.close_codes import CloseCode
 from aaah_core.credentials import Credential
 from aaah_core.groups import group_name
@@ -24,6 +24,7 @@ from aaah_core.layers import within
 from aaah_core.listening import listen, stop
 from aaah_core.logs import printable
 from aaah_core.looks import Round, credential_of, ended, is_another, kinds_of, look_at, person_of
+from aaah_core.person import Person, Row, adopt, name_of, row_of, session_name
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection

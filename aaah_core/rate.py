@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["Bucket"]
+import math
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aaah_core import exchange
+from aaah_core.close_codes import CloseCode
+from aaah_core.counters import count
+from aaah_core.errors import Throttled
+
+if TYPE_CHECKING:
+    from aaah_core.connection import Connection
+    from aaah_core.inbox import Message
+
+__all__ = ["Bucket", "meter"]
 
 
 class Bucket:
@@ -40,3 +54,32 @@ class Bucket:
     def overdrawn(self) -> bool:
         """Whether more is owed than it holds."""
         return self._tokens < -self._size
+
+
+def meter(
+    connection: Connection, rate: float, clock: Callable[[], float]
+) -> Callable[[Message], Awaitable[bool]]:
+    """Return what says whether a message is within the rate, and refuses it if not.
+
+    A client that goes on is closed.
+
+    Args:
+        connection: Whose messages they are.
+        rate: How many a second may come.
+        clock: Tells the loop's time.
+    """
+    bucket = Bucket(rate, connection.plan.limits.burst, clock())
+
+    async def is_within(message: Message) -> bool:
+        wait = bucket.take(clock())
+        if not wait:
+            return True
+        if bucket.overdrawn:
+            await connection.transport.close(CloseCode.OVERLOADED)
+        else:
+            count("overloads", "rate")
+            retry_after = math.ceil(wait * 1000) / 1000
+            await exchange.refuse(connection, message, partial(Throttled, retry_after=retry_after))
+        return False
+
+    return is_within

@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 __all__ = ["Running", "current_running", "current_task"]
 
+#: Seconds that a call that was cancelled may clean up, before it is cancelled once more.
+GRACE = 5.0
+
 
 def current_task() -> asyncio.Task[Any]:
     """Return the task that runs this coroutine."""
@@ -58,6 +61,12 @@ class Running:
         self.since = None
         if self.cancels:
             self.settle()
+
+    def look(self, now: float) -> None:
+        """End a call that is over its deadline."""
+        if self.since is not None and now >= self.until:
+            self.until = now + GRACE
+            self.cancel(self.reason or "deadline")
 
     def cancel(self, reason: Literal["deadline", "left"]) -> None:
         """End the call."""

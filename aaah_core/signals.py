@@ -66,7 +66,7 @@ def _many_to_many(model: Any, name: str) -> Any:
 
 
 def _logged_out(*, request: Any, user: Any, **kwargs: Any) -> None:
-    from aaah_core.accounts import session_name  # which a start of Django does without
+    from aaah_core.person import session_name  # which a start of Django does without
 
     if user is None:
         return
@@ -116,7 +116,7 @@ def _group_deleted(*, using: str, **kwargs: Any) -> None:
 
 def _tell(users: list[Any] | None, using: str | None, **what: Any) -> None:
     """Tell of users once the change is there for all to see; None is everybody."""
-    from aaah_core.accounts import name_of  # which a start of Django does without
+    from aaah_core.person import name_of  # which a start of Django does without
 
     names = None
     if users is not None:

@@ -11,15 +11,12 @@ from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
 from aaah_core.inbox import Message, size_of
 from aaah_core.limits import Limits
-from aaah_core.outbox import Outbox, release
+from aaah_core.outbox import Outbox
 from aaah_core.steps import finish
 
 __all__ = ["Receive", "Send", "Transport"]
 
 logger = logging.getLogger("aaah.transport")
-
-#: Seconds that a client may take to read that its connection is closed.
-GOODBYE = 5.0
 
 _DONE = object()
 
@@ -46,10 +43,8 @@ class Transport:
     """
 
     __slots__ = (
-        "_drainer",
         "_frame_bytes",
         "_limits",
-        "_moved",
         "_outbox",
         "_owner",
         "_stuck_since",
@@ -57,6 +52,7 @@ class Transport:
         "ended",
         "free",
         "give",
+        "moved",
         "next",
         "open",
     )
@@ -81,12 +77,11 @@ class Transport:
         #: Whether the server takes nothing now, and nothing waits for it. It is given one message
         #: at a time: one that suspends in there may be overtaken by the next.
         self.free = True
-        # Whether the server has taken a message since the last look.
-        self._moved = False
+        #: Whether the server has taken a message since the last look.
+        self.moved = False
         self._stuck_since: float | None = None
-        # Both made when something first has to wait.
+        # Made when something first has to wait.
         self._outbox: Outbox | None = None
-        self._drainer: asyncio.Task[None] | None = None
         self.accepted = False
         #: The code that the connection ended with; None while it lives.
         self.ended: int | None = None
@@ -171,7 +166,7 @@ class Transport:
 
     def given(self) -> None:
         """See to what waits, after the server has taken a message, or will not take it."""
-        self._moved = True
+        self.moved = True
         if self._outbox:
             self._drain()
         else:
@@ -194,7 +189,7 @@ class Transport:
             self.lost(error)
             return
         if waits_for is _DONE:
-            self._moved = self.free = True
+            self.moved = self.free = True
         else:
             self._drain(finish(steps, waits_for))
 
@@ -216,9 +211,7 @@ class Transport:
         if self.ended is None:
             self._end_with(code)
         if self._outbox is not None:
-            self._outbox.clear()
-        if self._drainer is not None:
-            self._drainer.cancel()
+            self._outbox.drop()
         # Later: the call that runs now may be what found out, and cannot be cancelled by itself.
         asyncio.get_running_loop().call_soon(self._owner.interrupt)
 
@@ -237,13 +230,8 @@ class Transport:
 
     async def flush(self) -> None:
         """Wait until our close was sent, for a time; drop what waits where nobody closed."""
-        drainer = self._drainer
-        if drainer is None:
-            return
-        if self.ended is not None:
-            await asyncio.wait([drainer], timeout=GOODBYE)
-        drainer.cancel()
-        await asyncio.wait([drainer], timeout=GOODBYE)
+        if self._outbox is not None:
+            await self._outbox.end(closed=self.ended is not None)
 
     @property
     def waiting(self) -> int:
@@ -260,9 +248,9 @@ class Transport:
         """
         if self.free:
             self._stuck_since = None
-        elif self._moved or self._stuck_since is None:
+        elif self.moved or self._stuck_since is None:
             self._stuck_since = now
-        self._moved = False
+        self.moved = False
         return now - self._stuck_since if self._stuck_since is not None else 0.0
 
     def _end_with(self, code: int) -> None:
@@ -289,7 +277,7 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - each server has its own for a client that left
             self.lost(error)
         finally:
-            self._moved = True
+            self.moved = True
             if self._outbox and self.accepted:
                 self._drain()
             else:
@@ -312,30 +300,11 @@ class Transport:
     def _drain(self, begun: Awaitable[Any] | None = None) -> None:
         """Send what waits in a task, after what the server is taking."""
         self.free = False
-        self._drainer = asyncio.create_task(self._send_waiting(begun))
-
-    async def _send_waiting(self, begun: Awaitable[Any] | None) -> None:
-        sent = None
-        try:
-            if begun is not None:
-                await begun
-                self._moved = True
-            while self._outbox:
-                message, sent = self._outbox.pop()
-                await self.give(message)
-                self._moved = True
-                release(sent)
-            self.free = True
-        except Exception as error:  # noqa: BLE001 - as in `_send_in_turn`
-            self.lost(error)
-        finally:
-            release(sent)
-            self._drainer = None
+        self._outbox_to_fill().drain(self, begun)
 
     def lost(self, error: Exception) -> None:
         """End the connection whose server's send() raised."""
         logger.debug("The server's send() raised: the client is gone", exc_info=error)
-        self._drainer = None  # if it is what found out
         self.free = True
         self.end(1006)
 

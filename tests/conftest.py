@@ -16,6 +16,7 @@ from functools import partial
 from types import ModuleType
 
 import pytest
+from channels.layers import get_channel_layer
 
 from aaah_core import ACTION_MARK, Action, AsyncAPIConsumer, ValidationError, hookimpl, watchdog
 from aaah_core.registry import use
@@ -175,6 +176,15 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(watchdog, "_look", noticed)
     return looks
+
+
+@pytest.fixture
+async def nothing_stays_behind():
+    """After a test the loop has no task but the test's, and the watchdog nobody to watch."""
+    yield
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert not watchdog._watched.get(asyncio.get_running_loop())
+    assert get_channel_layer().groups == {}
 
 
 def consumer(*actions, **attributes):

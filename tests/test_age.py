@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 
 import pytest
 
-from aaah_core import transport, watchdog
+from aaah_core import outbox, watchdog
 from aaah_core.limits import Limits
 from aaah_core.testing import Refused, connect
+from tests.calls import hello, of, request
 from tests.conftest import Socket, action, consumer
 
 pytestmark = pytest.mark.usefixtures("core")
-
-
-@action
-async def hello(self):
-    return "hello"
-
-
-def request(name, request_id):
-    return json.dumps({"action": name, "request_id": request_id})
-
-
-def of(message):
-    return json.loads(message["text"])
 
 
 def noting(found, **attributes):
@@ -144,7 +131,7 @@ async def test_a_client_that_floods_at_its_end_is_closed_as_one_that_floods(quic
 
 
 async def test_a_thread_that_outlives_its_deadline_keeps_no_connection_open(quick, monkeypatch):
-    monkeypatch.setattr("aaah_core.connection.CLEANUP", 0.05)
+    monkeypatch.setattr("aaah_core.cleanup.CLEANUP", 0.05)
     found, go_on = [], threading.Event()
 
     @action
@@ -171,7 +158,7 @@ async def test_without_an_age_a_connection_lasts(core):
 
 
 async def test_a_client_that_does_not_take_its_close_holds_nothing_up(quick, monkeypatch):
-    monkeypatch.setattr(transport, "GOODBYE", 0.01)
+    monkeypatch.setattr(outbox, "GOODBYE", 0.01)
 
     class Stuck(Socket):
         async def _send(self, message):

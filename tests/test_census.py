@@ -214,7 +214,7 @@ async def test_whatever_happens_the_counts_are_given_back(attributes):
 
 @pytest.mark.parametrize("waits", ["connect", "disconnect", "neither"])
 async def test_a_server_that_stops_gets_the_counts_back(waits, monkeypatch):
-    monkeypatch.setattr("aaah_core.connection.CLEANUP", 0.01)
+    monkeypatch.setattr("aaah_core.cleanup.CLEANUP", 0.01)
     begun = asyncio.Event()
 
     async def forever(self, code=None):

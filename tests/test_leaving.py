@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import threading
 
@@ -13,22 +12,10 @@ from django.test import override_settings
 from aaah_core import leaving
 from aaah_core.registry import current
 from aaah_core.testing import Refused, connect
+from tests.calls import hello, of, request
 from tests.conftest import Socket, action, consumer
 
 pytestmark = pytest.mark.usefixtures("core")
-
-
-@action
-async def hello(self):
-    return "hello"
-
-
-def request(name, request_id):
-    return json.dumps({"action": name, "request_id": request_id})
-
-
-def of(message):
-    return json.loads(message["text"])
 
 
 @pytest.fixture

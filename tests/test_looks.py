@@ -18,8 +18,7 @@ from aaah_core import people as people_module
 from aaah_core.care import Care
 from aaah_core.testing import connect
 from tests.conftest import consumer
-from tests.test_credentials import NOBODYS_ROW, Pass, showing
-from tests.test_people import (
+from tests.person import (
     Person,
     anna,
     code_of_end,
@@ -31,6 +30,7 @@ from tests.test_people import (
     served,
     until,
 )
+from tests.test_credentials import NOBODYS_ROW, Pass, showing
 
 __all__ = ["anna", "layer", "never", "often"]  # fixtures
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 
 import pytest
@@ -11,18 +10,10 @@ import pytest
 from aaah_core import CloseCode, apublish, measure
 from aaah_core.counters import count, counted
 from aaah_core.testing import connect
+from tests.calls import hello, request
 from tests.conftest import Socket, action, consumer
 
 pytestmark = pytest.mark.usefixtures("core")
-
-
-@action
-async def hello(self):
-    return "hello"
-
-
-def request(name, request_id):
-    return json.dumps({"action": name, "request_id": request_id})
 
 
 @pytest.fixture

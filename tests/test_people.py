@@ -6,453 +6,50 @@ import asyncio
 import json
 import logging
 import threading
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.auth import AuthMiddlewareStack, login, logout
-from channels.layers import InMemoryChannelLayer, channel_layers
-from django.conf import settings as django_settings
+from channels.auth import login, logout
+from channels.layers import channel_layers
 from django.contrib.auth import logout as log_out_of
-from django.contrib.auth.models import AnonymousUser, Group, Permission, User
+from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from django.db import connections
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
-from django.urls import path
-from django.utils import timezone
 
-from aaah_core import (
-    AsyncAPIActionHandler,
-    AsyncAPIConsumer,
-    BasePermission,
-    IsAuthenticated,
-    accounts,
-    apublish,
-    workers,
-)
+from aaah_core import BasePermission, accounts, apublish, workers
 from aaah_core import looks as looks_module
 from aaah_core import people as people_module
-from aaah_core.accounts import name_of
 from aaah_core.databases import close_worker_connections
-from aaah_core.looks import Round
 from aaah_core.people import GROUP, people_of
+from aaah_core.person import name_of
 from aaah_core.pool import Pool
-from aaah_core.testing import Refused, connect
+from aaah_core.testing import connect
 from tests.conftest import Socket, action, consumer
+from tests.person import (
+    Chat,
+    Person,
+    anna,
+    bert,
+    code_of_end,
+    deactivate,
+    delete,
+    grant,
+    layer,
+    log_out,
+    looks,
+    never,
+    often,
+    served,
+    until,
+    who,
+)
+
+__all__ = ["anna", "bert", "layer", "never", "often"]  # fixtures
 
 pytestmark = [pytest.mark.usefixtures("core"), pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(autouse=True)
-def layer():
-    layer = InMemoryChannelLayer()
-    before = channel_layers["default"]
-    channel_layers.set("default", layer)
-    yield layer
-    channel_layers.set("default", before)
-
-
-@pytest.fixture
-def often(settings):
-    settings.AAAH = {"IDENTITY_INTERVAL": 0.05}
-
-
-@pytest.fixture
-def never(settings):
-    settings.AAAH = {"IDENTITY_INTERVAL": None}
-
-
-class Person:
-    def __init__(self, name):
-        self.user = User.objects.create_user(name, password="secret")
-        self.browser = Browser()
-        self.browser.force_login(self.user)
-
-    @property
-    def headers(self):
-        name = django_settings.SESSION_COOKIE_NAME
-        return {"Cookie": f"{name}={self.browser.cookies[name].value}"}
-
-    def connect(self, application):
-        return connect(application, headers=self.headers)
-
-
-@pytest.fixture
-def anna():
-    return Person("anna")
-
-
-@pytest.fixture
-def bert():
-    return Person("bert")
-
-
-def permission():
-    return Permission.objects.get(codename="view_session")
-
-
-class MayView(BasePermission):
-    def has_permission(self, scope, handler, action, **kwargs):
-        return scope["user"].has_perm("sessions.view_session")
-
-
-async def join(self, group):
-    consumer = self.consumer
-    await consumer.channel_layer.group_add(group, consumer.channel_name)
-
-
-async def who(self):
-    return self.user.username if self.user.is_authenticated else None
-
-
-join, who = action(join), action(who)
-
-
-class Viewing(AsyncAPIActionHandler):
-    permission_classes = (MayView,)
-    join = join
-
-
-class Mine(AsyncAPIActionHandler):
-    permission_classes = (IsAuthenticated,)
-    join = join
-
-
-class Chat(AsyncAPIConsumer):
-    who = who
-    routepatterns = (path("viewing/", Viewing.as_aaah()), path("mine/", Mine.as_aaah()))
-
-
-def served(consumer_class=Chat):
-    return AuthMiddlewareStack(consumer_class.as_asgi())
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nobody tells of what it waits for
-            await asyncio.sleep(0.01)
-
-
-async def code_of_end(client):
-    with pytest.raises(Refused) as refused:
-        await client.receive()
-    return refused.value.code
-
-
-def log_out(person):
-    person.browser.logout()
-
-
-def deactivate(person):
-    person.user.is_active = False
-    person.user.save()
-
-
-def delete(person):
-    person.user.delete()
-
-
-def change_password(person):
-    person.user.set_password("another")
-    person.user.save()
-
-
-def save_password_alone(person):
-    person.user.set_password("another")
-    person.user.save(update_fields=["password"])
-
-
-@pytest.mark.parametrize(
-    "end",
-    [log_out, deactivate, delete, change_password, save_password_alone],
-    ids=lambda f: f.__name__,
-)
-async def test_whose_session_ends_is_closed_with_4401_at_once(end, anna, bert, never):
-    async with bert.connect(served()) as other, anna.connect(served()) as client:
-        assert (await client.call("who"))["data"] == "anna"
-        await sync_to_async(end)(anna)
-        assert await code_of_end(client) == 4401
-        assert (await other.call("who"))["data"] == "bert"
-    assert not channel_layers["default"].groups
-
-
-def delete_session(person):
-    Session.objects.filter(session_key=person.browser.session.session_key).delete()
-
-
-def let_session_expire(person):
-    session = Session.objects.filter(session_key=person.browser.session.session_key)
-    session.update(expire_date=timezone.now() - timedelta(seconds=1))
-
-
-def deactivate_quietly(person):
-    User.objects.filter(pk=person.user.pk).update(is_active=False)
-
-
-def delete_quietly(person):
-    User.objects.filter(pk=person.user.pk)._raw_delete("default")
-
-
-def change_password_quietly(person):
-    person.user.set_password("another")
-    User.objects.filter(pk=person.user.pk).update(password=person.user.password)
-
-
-QUIET = [
-    delete_session,
-    let_session_expire,
-    deactivate_quietly,
-    delete_quietly,
-    change_password_quietly,
-]
-
-
-@pytest.mark.parametrize("end", QUIET, ids=lambda f: f.__name__)
-async def test_what_no_signal_tells_is_seen_by_the_next_look(end, anna, bert, often):
-    async with bert.connect(served()) as other, anna.connect(served()) as client:
-        await sync_to_async(end)(anna)
-        assert await code_of_end(client) == 4401
-        assert (await other.call("who"))["data"] == "bert"
-
-
-async def test_who_logs_out_of_one_session_stays_in_the_other(anna, never):
-    second = Browser()
-    await sync_to_async(second.force_login)(anna.user)
-    cookie = second.cookies[django_settings.SESSION_COOKIE_NAME].value
-    headers = {"Cookie": f"{django_settings.SESSION_COOKIE_NAME}={cookie}"}
-    async with connect(served(), headers=headers) as other, anna.connect(served()) as client:
-        await sync_to_async(anna.browser.logout)()
-        assert await code_of_end(client) == 4401
-        assert (await other.call("who"))["data"] == "anna"
-
-
-@pytest.mark.parametrize("engine", ["cache", "cached_db", "file", "signed_cookies"])
-@pytest.mark.parametrize("signal", [True, False])
-async def test_every_session_of_djangos_is_looked_at(engine, signal, settings, tmp_path):
-    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
-    settings.SESSION_FILE_PATH = str(tmp_path)
-    settings.AAAH = {"IDENTITY_INTERVAL": None if signal else 0.05}
-    await sync_to_async(cache.clear)()
-    anna, bert = await sync_to_async(Person)("anna"), await sync_to_async(Person)("bert")
-    async with bert.connect(served()) as other, anna.connect(served()) as client:
-        assert (await client.call("who"))["data"] == "anna"
-        key = anna.browser.session.session_key
-        if signal:
-            await sync_to_async(anna.browser.logout)()
-        elif engine == "signed_cookies":  # nothing is kept of it that could be deleted
-            settings.SESSION_COOKIE_AGE = -1
-            assert await code_of_end(other) == 4401
-        else:
-            await sync_to_async(anna.browser.session.delete)(key)
-        assert await code_of_end(client) == 4401
-        if engine != "signed_cookies" or signal:
-            assert (await other.call("who"))["data"] == "bert"
-
-
-async def test_a_cache_that_is_away_ends_nobodys_session(
-    settings, anna, often, monkeypatch, caplog
-):
-    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
-    anna = await sync_to_async(Person)("carla")
-    async with anna.connect(served()) as client:
-        looked = looks(monkeypatch)
-
-        def away(*args, **kwargs):
-            raise ConnectionError("the cache is away")
-
-        with monkeypatch.context() as broken:
-            for name in ("get", "has_key", "__contains__"):
-                broken.setattr(type(cache._connections[cache._alias]), name, away)
-            await looked(2)
-        assert (await client.call("who"))["data"] == "carla"
-        await looked(2)
-        assert "nobody knows which sessions ended" in caplog.text
-        assert (await client.call("who"))["data"] == "carla"
-
-
-def looks(monkeypatch):
-    """Return what waits for so many looks to end."""
-    original, done = Round._run, asyncio.Condition()
-
-    async def counted(self):
-        await original(self)
-        if self._look.__name__ == "_look_at_users":
-            async with done:
-                done.notify_all()
-
-    monkeypatch.setattr(Round, "_run", counted)
-
-    async def wait(times):
-        async with asyncio.timeout(5), done:
-            for _ in range(times):
-                await done.wait()
-
-    return wait
-
-
-async def test_a_session_signed_with_a_secret_that_was_replaced_is_good(settings, anna, often):
-    row = User.objects.filter(pk=anna.user.pk)
-    async with anna.connect(served()) as client:
-        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
-        settings.SECRET_KEY = "another"
-        await row.aupdate(username="one")
-        while (await client.call("who"))["data"] != "one":  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-        settings.SECRET_KEY_FALLBACKS = []
-        await row.aupdate(username="two")
-        assert await code_of_end(client) == 4401
-
-
-@pytest.mark.parametrize(
-    ("end", "is_closed"),
-    [
-        (deactivate_quietly, True),
-        (delete_quietly, True),
-        (change_password_quietly, True),
-        (delete_session, False),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-async def test_of_a_user_whom_no_session_brought_the_row_is_looked_at(
-    end, is_closed, anna, often, monkeypatch
-):
-    user = await User.objects.aget(pk=anna.user.pk)
-    async with connect(Chat.as_asgi(), user=user) as client:
-        looked = looks(monkeypatch)
-        await sync_to_async(end)(anna)
-        if is_closed:
-            assert await code_of_end(client) == 4401
-        else:
-            await looked(2)
-            assert (await client.call("who"))["data"] == "anna"
-
-
-@pytest.mark.parametrize(
-    "user",
-    [AnonymousUser(), None, SimpleNamespace(pk=1, username="x"), User(pk=77, username="unsaved")],
-    ids=["anonymous", "none", "object", "unsaved"],
-)
-async def test_who_is_in_no_database_is_not_looked_at(user, often):
-    async with connect(Chat.as_asgi(), user=user):
-        assert people_of(asyncio.get_running_loop()) is None
-
-
-def revoke_own(user):
-    user.user_permissions.remove(permission())
-
-
-def revoke_of_permission(user):
-    permission().user_set.remove(user)
-
-
-def clear_of_permission(user):
-    permission().user_set.clear()
-
-
-def clear_own(user):
-    user.user_permissions.clear()
-
-
-def revoke_quietly(user):
-    User.user_permissions.through.objects.all().delete()
-
-
-OWN = [revoke_own, revoke_of_permission, clear_of_permission, clear_own]
-
-
-def leave_group(user):
-    user.groups.clear()
-
-
-def thrown_out_of_group(user):
-    Group.objects.get().user_set.remove(user)
-
-
-def group_loses_permission(user):
-    Group.objects.get().permissions.clear()
-
-
-def group_is_deleted(user):
-    Group.objects.all().delete()
-
-
-def leave_group_quietly(user):
-    User.groups.through.objects.all().delete()
-
-
-def group_loses_permission_quietly(user):
-    Group.permissions.through.objects.all().delete()
-
-
-BY_GROUP = [leave_group, thrown_out_of_group, group_loses_permission, group_is_deleted]
-
-
-def grant(user, by_group):
-    if by_group:
-        group = Group.objects.create(name="viewers")
-        group.permissions.add(permission())
-        user.groups.add(group)
-    else:
-        user.user_permissions.add(permission())
-
-
-async def see_revoked(person, revoke, by_group):
-    await sync_to_async(grant)(person.user, by_group)
-    async with person.connect(served()) as client:
-        assert (await client.call("join", "viewing/", group="secret"))["status"] == 204
-        assert (await client.call("join", "mine/", group="mine"))["status"] == 204
-        await sync_to_async(revoke)(person.user)
-        told = await client.receive()
-        assert (told["event"], told["data"]["route"]) == ("aaah.unsubscribed", "viewing/")
-        await apublish("secret", "news", 1)
-        await apublish("mine", "mine", 2)
-        assert (await client.receive())["event"] == "mine"
-        assert (await client.call("join", "viewing/", group="secret"))["status"] == 403
-
-
-@pytest.mark.parametrize("revoke", OWN, ids=lambda f: f.__name__)
-async def test_a_revoked_permission_ends_what_it_allowed_and_no_more(revoke, anna, never):
-    await see_revoked(anna, revoke, by_group=False)
-
-
-@pytest.mark.parametrize("revoke", BY_GROUP, ids=lambda f: f.__name__)
-async def test_so_does_a_group_that_changes(revoke, anna, never):
-    await see_revoked(anna, revoke, by_group=True)
-
-
-@pytest.mark.parametrize(
-    ("revoke", "by_group"),
-    [
-        (revoke_quietly, False),
-        (leave_group_quietly, True),
-        (group_loses_permission_quietly, True),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-async def test_rights_that_change_quietly_are_seen_by_the_next_look(revoke, by_group, anna, often):
-    await see_revoked(anna, revoke, by_group)
-
-
-async def test_they_are_seen_too_after_a_look_that_found_nothing(anna, often, monkeypatch):
-    await sync_to_async(grant)(anna.user, by_group=False)
-    async with anna.connect(served()) as client:
-        await client.call("join", "viewing/", group="secret")
-        looked = looks(monkeypatch)
-        await looked(2)
-        await sync_to_async(revoke_quietly)(anna.user)
-        assert (await client.receive())["event"] == "aaah.unsubscribed"
-
-
-async def test_a_superuser_who_is_none_any_more_loses_it_too(anna, often):
-    await User.objects.filter(pk=anna.user.pk).aupdate(is_superuser=True)
-    async with anna.connect(served()) as client:
-        assert (await client.call("join", "viewing/", group="secret"))["status"] == 204
-        await User.objects.filter(pk=anna.user.pk).aupdate(is_superuser=False)
-        assert (await client.receive())["event"] == "aaah.unsubscribed"
 
 
 async def test_a_change_that_is_rolled_back_ends_nothing(anna, never):
@@ -682,26 +279,6 @@ async def test_set_user_is_looked_at_in_the_place_of_who_was_there(anna, bert, n
         assert await code_of_end(client) == 4401
 
 
-async def test_a_user_of_another_database_is_looked_for_there(anna, often, monkeypatch):
-    user = await User.objects.aget(pk=anna.user.pk)
-    user._state.db = "other"
-    asked = []
-
-    def from_other(ask):
-        def asking(model, alias, keys):
-            asked.append(alias)
-            return ask(model, "default", keys)
-
-        return asking
-
-    for name in ("_rows", "_rights"):
-        monkeypatch.setattr(accounts, name, from_other(getattr(accounts, name)))
-    async with connect(Chat.as_asgi(), user=user) as client:
-        await sync_to_async(deactivate_quietly)(anna)
-        assert await code_of_end(client) == 4401
-    assert set(asked) == {"other"}
-
-
 async def test_who_may_connect_is_asked_again_only_when_something_changed(anna, often, monkeypatch):
     tickets = ["one"]
 
@@ -767,91 +344,6 @@ async def test_when_the_last_has_left_nothing_is_left(anna, never, layer):
     assert people_of(asyncio.get_running_loop()) is None
     assert asyncio.all_tasks() == before
     assert not layer.groups
-
-
-# An action that changes the very user of its connection.
-
-
-class IsStaff(BasePermission):
-    def has_permission(self, scope, handler, action, **kwargs):
-        return scope["user"].is_staff
-
-
-class Staff(AsyncAPIActionHandler):
-    permission_classes = (IsStaff,)
-    join = join
-
-
-class Own(AsyncAPIConsumer):
-    routepatterns = (path("staff/", Staff.as_aaah()),)
-
-    @action
-    async def who(self):
-        return [self.user.username, self.user.email]
-
-    @action
-    async def deactivate(self):
-        self.user.is_active = False
-        await self.user.asave()
-
-    @action
-    async def delete(self):
-        await self.user.adelete()
-
-    @action
-    async def resign(self):
-        self.user.is_staff = False
-        await self.user.asave()
-
-    @action
-    async def rename(self, email):
-        self.user.email = email  # which is not saved yet
-
-    @action
-    async def save(self):
-        await self.user.asave()
-
-
-async def code_after_all(client):
-    while True:  # a reply may come before
-        try:
-            await client.receive()
-        except Refused as refused:
-            return refused.code
-
-
-@pytest.fixture
-async def user():
-    return await User.objects.acreate(username="anna", is_staff=True)
-
-
-@pytest.mark.parametrize("what", ["deactivate", "delete"])
-async def test_who_ends_the_own_account_is_closed_with_4401(what, user, never):
-    async with connect(Own.as_asgi(), user=user) as client:
-        await client.send({"action": what})
-        assert await code_after_all(client) == 4401
-
-
-async def test_who_gives_up_a_right_loses_the_memberships_that_it_gave(user, often, monkeypatch):
-    async with connect(Own.as_asgi(), user=user) as client:
-        await looks(monkeypatch)(2)  # now it is known what there was
-        assert (await client.call("join", route="staff/", group="g"))["status"] == 204
-        await client.send({"action": "resign"})
-        got = [await client.receive(), await client.receive()]
-        assert {each.get("event") or each["action"] for each in got} == {
-            "resign",
-            "aaah.unsubscribed",
-        }
-
-
-async def test_what_an_action_has_not_saved_yet_survives_a_look(user, often, monkeypatch):
-    async with connect(Own.as_asgi(), user=user) as client:
-        await client.call("rename", email="new@example.com")
-        await looks(monkeypatch)(2)
-        assert (await client.call("who"))["data"] == ["anna", "new@example.com"]
-        await client.call("save")
-    await user.arefresh_from_db()
-    assert user.email == "new@example.com"
 
 
 async def test_who_is_no_row_can_log_out(rf):

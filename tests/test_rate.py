@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import pytest
 from hypothesis import given, settings
@@ -13,22 +12,10 @@ from aaah_core import RequestError
 from aaah_core.defaults.wire import parse, shape
 from aaah_core.rate import Bucket
 from aaah_core.testing import Refused, connect, registry
+from tests.calls import hello, of, request
 from tests.conftest import Socket, action, collector, consumer, plugin
 
 pytestmark = pytest.mark.usefixtures("core")
-
-
-@action
-async def hello(self):
-    return "hello"
-
-
-def request(name, request_id):
-    return json.dumps({"action": name, "request_id": request_id})
-
-
-def of(message):
-    return json.loads(message["text"])
 
 
 # The bucket.

@@ -10,7 +10,6 @@ from asyncio.subprocess import PIPE
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
 from tests.crowd.client import Rude, call, held, let_go, open_socket
 from tests.servers import serving

@@ -17,10 +17,13 @@ from aaah_core import AsyncAPIConsumer
 from aaah_core import registry as registries
 from aaah_core.cli.command import Command
 from aaah_core.testing import connect
+from tests.moth import install, refusal
 from tests.pages import DOCS, blocks
-from tests.test_mistakes import ANSWERS, HOOKS, LOADING, install, no_declarations, refusal
+from tests.test_mistakes import LOADING
+from tests.test_wrong_answers import ANSWERS
+from tests.test_wrong_hooks import HOOKS
 
-__all__ = ["install", "no_declarations"]  # fixtures
+__all__ = ["install"]  # a fixture
 
 PAGE = DOCS / "writing-a-plugin.md"
 TEXT = PAGE.read_text("utf-8")

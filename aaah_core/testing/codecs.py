@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from decimal import Decimal
-from enum import Enum
 from typing import Any
-from uuid import UUID
 
 from aaah_core.errors import DecodeError, EncodeError
 from aaah_core.interfaces import Codec
 from aaah_core.limits import Limits
 from aaah_core.plain import MAX_DEPTH, to_plain
 from aaah_core.requirements import CODEC_NAME
+from aaah_core.testing.samples import FOREIGN, REFUSED, VALUES, nested, rubbish
 
 __all__ = ["assert_codec_conforms"]
 
 _FRAMES: dict[str, type[str | bytes]] = {"text": str, "bytes": bytes}
-
-
-class _Colour(Enum):
-    RED = "red"
-
-
-@dataclass
-class _Book:
-    title: str
-    year: int
-
-
-_UTC = dt.UTC
-_EVENING = dt.datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=_UTC)
-
-#: One value for each line of the table of `to_plain`, and for what needs no line.
-_VALUES: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1.5, 2**63, 2**64 - 1, -(2**63), "", "é", "\U0001f600", [], {}),
-    *("x" * 40, "x" * 300, "x" * 70_000, [0] * 40, [[1, 2], [3]], {"a": {"b": [None, {"c": ""}]}}),
-    {str(number): number for number in range(40)},
-    *(_EVENING, _EVENING.date(), _EVENING.time(), _EVENING.replace(tzinfo=None)),
-    *(Decimal("1.50"), UUID(int=1), dt.timedelta(days=1), dt.timedelta(microseconds=5)),
-    *(_Colour.RED, b"\0\xff", bytearray(b"ab"), memoryview(b"cd"), (1, 2), {3}, frozenset({4})),
-    *(math.nan, math.inf, -math.inf, _Book("Emma", 1815)),
-    {2: "a", None: "b", True: "c", 1.5: "d", Decimal("2.5"): "e"},
-)
-
-#: What no codec can carry.
-_REFUSED: tuple[Any, ...] = (object(), 2**64, -(2**63) - 1, "\ud800", {(1,): 2}, {"a": [object()]})
-
-#: What only the format's own writer may write, and what a codec makes of it.
-_FOREIGN: tuple[tuple[str, Any, tuple[int, ...]], ...] = (
-    ("an integer above 2**64 - 1", [2**64], (400,)),
-    ("an integer below -2**63", [-(2**63) - 1], (400,)),
-    ("an integer of 1,000 digits", [10**999], (413,)),
-    ("NaN", [math.nan], (400,)),
-    ("Infinity", [math.inf], (400,)),
-    ("-Infinity", [-math.inf], (400,)),
-    ("a NUL in text", ["a\0b"], (400,)),
-    ("a NUL in a key", {"a\0b": 1}, (400,)),
-    ("a lone surrogate", ["\ud800"], (400,)),
-)
 
 
 def assert_codec_conforms(
@@ -89,7 +41,7 @@ def assert_codec_conforms(
     if not faults:
         faults += _faults_of_writing(codec)
     if not faults:
-        frames = [codec.encode(value) for value in _VALUES]
+        frames = [codec.encode(value) for value in VALUES]
         faults += _faults_of_bounds(codec)
         faults += _faults_of_foreign(codec, dumps)
         faults += _faults_of_duplicates(codec, duplicates)
@@ -118,7 +70,7 @@ def _faults_of_class(codec: Any) -> list[str]:
 
 def _faults_of_writing(codec: Codec) -> list[str]:
     faults = []
-    for value in _VALUES:
+    for value in VALUES:
         try:
             frame = codec.encode(value)
             read = codec.decode(frame, Limits(digits=1000))
@@ -137,7 +89,7 @@ def _faults_of_writing(codec: Codec) -> list[str]:
                 f"{_short(value)} came back as {_short(read)}: let `encode` write "
                 f"to_plain(payload), which is {_short(to_plain(value))}."
             )
-    for value in [*_REFUSED, _nested(MAX_DEPTH + 1)]:
+    for value in [*REFUSED, nested(MAX_DEPTH + 1)]:
         said = _raised(codec.encode, value)
         if not isinstance(said, EncodeError):
             faults.append(
@@ -149,10 +101,10 @@ def _faults_of_writing(codec: Codec) -> list[str]:
 
 def _faults_of_bounds(codec: Codec) -> list[str]:
     limits = Limits(depth=5, items=50)
-    within = [_nested(5), [0] * 50, {str(n): n for n in range(50)}, [[0] * 24, [0] * 24]]
+    within = [nested(5), [0] * 50, {str(n): n for n in range(50)}, [[0] * 24, [0] * 24]]
     beyond = [
-        ("deep", _nested(6)),
-        ("deep", _nested(90)),
+        ("deep", nested(6)),
+        ("deep", nested(90)),
         ("wide", [0] * 51),
         ("wide", {str(n): n for n in range(51)}),
         ("wide", [[0] * 25, [0] * 25]),
@@ -172,7 +124,7 @@ def _faults_of_bounds(codec: Codec) -> list[str]:
 
 def _faults_of_foreign(codec: Codec, dumps: Callable[[Any], str | bytes] | None) -> list[str]:
     faults = []
-    for what, value, statuses in _FOREIGN:
+    for what, value, statuses in FOREIGN:
         try:
             frame = (dumps or codec.encode)(value)
         except Exception:  # noqa: BLE001, S112 - what nobody can write, nobody can send
@@ -233,7 +185,7 @@ def _faults_of_cut_frames(codec: Codec) -> list[str]:
 
 
 def _faults_of_rubbish(codec: Codec, frames: list[str | bytes]) -> Iterator[str]:
-    for frame in _rubbish(codec, frames):
+    for frame in rubbish(codec, frames):
         try:
             read = codec.decode(frame, Limits())
             if not _same(read, to_plain(read, keep_bytes=True)):
@@ -254,30 +206,6 @@ def _faults_of_rubbish(codec: Codec, frames: list[str | bytes]) -> Iterator[str]
                 f"DecodeError, and nothing else, for whatever arrives."
             )
             return  # one is enough to go on with
-
-
-def _rubbish(codec: Codec, frames: list[str | bytes]) -> Iterator[str | bytes]:
-    """Give frames that are empty, cut, damaged, one byte over and over, or of the other kind."""
-    dice = random.Random(0)  # noqa: S311 - the same frames each time
-    text = codec.frame == "text"
-    yield "" if text else b""
-    yield b"{}" if text else "{}"
-    for number in range(128 if text else 256):
-        yield chr(number) * 5_000 if text else bytes([number]) * 5_000
-    for frame in frames:
-        raw = frame.encode() if isinstance(frame, str) else frame
-        for _ in range(20):
-            damaged = bytearray(raw[: dice.randrange(len(raw) + 1)] if dice.random() < 0.5 else raw)
-            if damaged:
-                damaged[dice.randrange(len(damaged))] = dice.randrange(256)
-            yield bytes(damaged).decode("utf-8", "replace") if text else bytes(damaged)
-
-
-def _nested(levels: int) -> Any:
-    value: Any = []
-    for _ in range(levels - 1):
-        value = [value]
-    return value
 
 
 def _same(one: Any, other: Any) -> bool:
