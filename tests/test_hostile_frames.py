@@ -36,7 +36,8 @@ class Packed(Codec):
     def decode(self, frame, limits):
         try:
             payload = msgspec.msgpack.decode(frame)
-        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        # msgspec before 0.22 has a TypeError for a key that is a map.
+        except (msgspec.MsgspecError, RecursionError, TypeError, ValueError) as error:
             raise DecodeError from error
         check_bounds(payload, limits)
         return payload
