@@ -28,6 +28,12 @@ COMMANDS = {
     "daphne": ["daphne", "-v", "0", "--websocket_connect_timeout", "60"],
 }
 
+#: Likewise, of those that only the programme asks.
+OTHERS = {
+    "wsproto": [*COMMANDS["uvicorn"], "--ws", "wsproto"],
+    "hypercorn": ["hypercorn", "--log-level", "WARNING"],
+}
+
 
 @dataclass
 class Server:
@@ -61,7 +67,7 @@ class Server:
 def serving(
     name: str, application: str, folder: Path, *options: str, **environment: str
 ) -> Iterator[Server]:
-    """Serve an application with a server of `COMMANDS`, and end it when the block ends.
+    """Serve an application with a server of `COMMANDS` or `OTHERS`, and end it when the block ends.
 
     Args:
         name: The server.
@@ -72,7 +78,11 @@ def serving(
     """
     log = folder / f"{name}.log"
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener, log.open("wb") as out:
-        command = [*COMMANDS[name], "--fd", str(listener.fileno()), *options, application]
+        # What is accepted inherits it: uvicorn does not set it where it is given a socket.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        given = str(listener.fileno())
+        given = ["--bind", f"fd://{given}"] if name == "hypercorn" else ["--fd", given]
+        command = [*(COMMANDS | OTHERS)[name], *given, *options, application]
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=ROOT,

@@ -61,6 +61,8 @@ async def test_daphne_has_each_option_and_takes_its_value():
 def test_each_option_that_the_page_speaks_of_is_there():
     told = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", TEXT))
     others = {"--no-cache-dir", "--time", "--param", "--timeout", "--deploy", "--fail-level"}
+    # Of the servers that were tried by hand.
+    others |= {"--graceful-timeout", "--interface", "--websocket-ping-interval"}
     assert told - others <= {*UVICORN, *DAPHNE}
     assert UVICORN["--ws-ping-interval"].default == UVICORN["--ws-ping-timeout"].default == 20
     assert (DAPHNE["--ping-interval"].default, DAPHNE["--ping-timeout"].default) == (20, 30)
@@ -75,6 +77,7 @@ def test_the_unit_waits_for_what_leaves():
     assert int(service["LimitNOFILE"]) > Limits().connections
     socket = _unit("Socket")
     assert int(socket["Backlog"]) == UVICORN["--backlog"].default
+    assert socket["NoDelay"] == "yes"
 
 
 def test_the_proxy_waits_longer_than_it_takes_a_ping_to_come():

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.hostile.parameters import ROWS
 from tests.hostile.protocol import ENDS, VIOLATIONS, end_of
 from tests.hostile.rules import broken, decode, encode
-from tests.servers import COMMANDS, serving
+from tests.servers import COMMANDS, OTHERS, serving
 
 CODECS = ("json", "msgpack")
 APPLICATION = "tests.hostile.asgi:application"
@@ -111,7 +111,9 @@ async def settled(server, before):
     return found
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [*COMMANDS, *(pytest.param(name, marks=pytest.mark.programme) for name in OTHERS)]
+)
 async def test_a_server_survives_every_hostile_frame(name, tmp_path):
     with serving(name, APPLICATION, tmp_path) as server, silent(server):
         async with asyncio.timeout(60):

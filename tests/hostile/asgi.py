@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.hostile.application import Group, Hostile  # sets Django up
 
+from channels.routing import ProtocolTypeRouter  # isort: skip
 from django.db import connection  # isort: skip
 
 with connection.schema_editor() as editor:
@@ -11,4 +12,5 @@ with connection.schema_editor() as editor:
         editor.create_model(model)
 connection.close()
 
-application = Hostile.as_asgi()
+# hypercorn would take a consumer alone for WSGI.
+application = ProtocolTypeRouter({"websocket": Hostile.as_asgi()})
