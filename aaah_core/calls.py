@@ -33,6 +33,10 @@ _retiring = partial(Busy, "The connection is about to be closed: connect again."
 #: Characters or bytes of a frame whose call is not kept until the next one comes.
 _LARGE = 4096
 
+#: Calls in a row after which others have their turn: a server may have a thousand at hand, and what
+#: it gives at once would let nobody else run.
+_STINT = 64
+
 
 def _clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     """Return what tells the loop's time; of asyncio's own loops, what their method calls."""
@@ -115,6 +119,7 @@ class Calls:
         plan, codec, task = connection.plan, connection.codec, running.task
         key = codec.frame
         usual = min(_LARGE, limits.frame_bytes // 4)  # a character has four bytes at most
+        left = _STINT
         while only is not None or transport.ended is None:
             if only is not None:
                 message = only
@@ -155,6 +160,7 @@ class Calls:
                 turns.calls += 1
                 try:
                     if call is None:
+                        left = 1  # a batch is many calls
                         payload = await exchange.respond(connection, request)
                     else:
                         payload = await respond(plan, consumer, call)
@@ -206,6 +212,10 @@ class Calls:
             call = frame = payload = ended = None
             if large:
                 self._let_go()
+            left -= 1
+            if not left:
+                left = _STINT
+                await asyncio.sleep(0)
 
     def _let_go(self) -> None:
         """Keep nothing of the last call: 70 kB of short strings weigh 550 kB as a list."""

@@ -47,6 +47,7 @@ class ConcurrentCalls(Calls):
                 self._start(message)
             else:
                 await self._waiting().put(message)
+                await asyncio.sleep(0)  # the calls that fill it may end at once, but not before
 
     def _start(self, message: Message) -> None:
         task = asyncio.create_task(self._take_in_task(message))

@@ -49,6 +49,8 @@ class Limits:
     outbox: Count = 1024
     #: Bytes of the frames that wait to be sent on one connection; more close it (4429).
     outbox_bytes: Count = 4_194_304
+    #: Groups that a connection may be in for a call of it to join one more.
+    groups: Count = 128
     #: Seconds that an action may take.
     deadline: Positive = 30.0
     #: Seconds that a client may take to read what it is sent; a slower one is closed (4429).

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from channels.layers import get_channel_layer
 
 from aaah_core import events, identity
-from aaah_core.errors import ConfigurationError, PermissionDenied
+from aaah_core.errors import ConfigurationError, PermissionDenied, TooLarge
 from aaah_core.groups import group_name
 from aaah_core.hub import Hub, hub
 from aaah_core.layers import require_group_name, within
@@ -118,10 +118,13 @@ class Membership:
             ConfigurationError: There is no channel layer.
             TypeError: No group can have that name.
             PermissionDenied: The connection has become another user's, who may not run the call.
+            TooLarge: It is in as many groups as a call may bring it into.
         """
         connection, call = self.connection, None if own else self._call()
         if connection.hears:
             require_group_name(self._hub.layer, group)
+            if call is not None and group not in self.groups:
+                self._require_room()
             self.groups[group] = call
             # The call was checked when it began, and perhaps as another user's.
             if call is not None and connection.changes and not await identity.stands(call):
@@ -132,6 +135,12 @@ class Membership:
         if not connection.hears or group not in self.groups:
             # A task that somebody detached joins too late, or the user may be in it no longer.
             await self.leave(group)
+
+    def _require_room(self) -> None:
+        # Each has a task and its call with all that came: a client may name any number of them.
+        most = self.connection.plan.limits.groups
+        if len(self.groups) >= most:
+            raise TooLarge(f"This connection is in as many groups as it may join: {most}.")
 
     def _call(self) -> Call | None:
         call = current_call.get(None)

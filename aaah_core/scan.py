@@ -10,7 +10,8 @@ __all__ = ["LONG", "MARKS", "is_flat", "marked", "may_be_deep", "require_bounds"
 
 #: Any digit becomes a 0 and any bracket a square one, so that plain searches find runs and levels.
 MARKS = bytes.maketrans(b"123456789{}", b"000000000[]")
-_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+#: A text, also one that never ends: to look for its end from each quote in it would take minutes.
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 #: In a marked text, the shortest integer that may be outside 64 bits.

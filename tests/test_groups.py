@@ -223,6 +223,34 @@ async def test_an_action_may_join_and_leave_a_group_by_its_channel_name(layer):
         assert await client.receive() == {"said": "to b"}
 
 
+async def test_a_call_joins_no_more_groups_than_a_connection_may_have(layer):
+    async def connects(self):
+        for group in ("first", "second"):
+            await self.channel_layer.group_add(group, self.channel_name)
+        await self.accept()
+
+    @action
+    async def join(self, group):
+        await self.channel_layer.group_add(group, self.channel_name)
+
+    @action
+    async def leave(self, group):
+        await self.channel_layer.group_discard(group, self.channel_name)
+
+    chat = consumer(join, leave, connect=connects, limits={"groups": 3})
+    async with connect(chat.as_asgi()) as client:
+        statuses = [(await client.call("join", group=group))["status"] for group in "aabcb"]
+        assert statuses == [204, 204, 413, 413, 413]
+        await client.call("leave", group="a")
+        assert (await client.call("join", group="b"))["status"] == 204
+        assert {*layer.groups} == {"first", "second", "b"}
+    async with connect(consumer(join, connect=connects, limits={"groups": 1}).as_asgi()) as client:
+        reply = await client.call("join", group="a")
+    assert reply["errors"] == [
+        {"code": "too_large", "detail": "This connection is in as many groups as it may join: 1."}
+    ]
+
+
 @pytest.mark.parametrize("sync", [False, True])
 async def test_a_channel_name_is_an_address_also_from_a_sync_action(layer, sync):
     def name_plainly(self):

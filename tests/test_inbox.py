@@ -185,3 +185,51 @@ async def test_a_close_is_seen_while_calls_wait(quick):
         socket.put({"type": "websocket.disconnect", "code": 1001})
         await socket.task
     assert len(socket.sent) == 1
+
+
+@pytest.mark.parametrize("frame", [request("hello", 1), request("nothing", 1), "rubbish"])
+async def test_a_client_whose_messages_are_all_there_lets_others_have_their_turn(frame):
+    frames, sent, turns = [{"type": "websocket.receive", "text": frame}] * 1_000, [], []
+    incoming = [{"type": "websocket.disconnect", "code": 1000}, *frames]
+    incoming.append({"type": "websocket.connect"})
+
+    async def receive():  # as a server's queue: it waits for nothing while there is something
+        return incoming.pop()
+
+    async def send(message):
+        sent.append(message["type"])
+
+    async def another():
+        while incoming:
+            turns.append(len(sent))
+            await asyncio.sleep(0)
+
+    running = asyncio.create_task(another())
+    limits = {"bad_messages": 1_000}
+    await consumer(hello, limits=limits).as_asgi()({"type": "websocket"}, receive, send)
+    await running
+    assert len(sent) == 1_001
+    assert len(turns) >= 10
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_quick_calls_that_are_all_there_are_answered_however_small_the_inbox(concurrency):
+    incoming = [{"type": "websocket.receive", "text": request("hello", n)} for n in range(100)]
+    incoming.append({"type": "websocket.connect"})
+    statuses, answered = [], asyncio.Event()
+
+    async def receive():  # as above
+        if incoming:
+            return incoming.pop()
+        await answered.wait()
+        return {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message):
+        if message["type"] == "websocket.send":
+            statuses.append(of(message)["status"])
+            if len(statuses) == 100:
+                answered.set()
+
+    chat = consumer(hello, concurrency=concurrency, limits={"inbox": 10})
+    await chat.as_asgi()({"type": "websocket"}, receive, send)
+    assert statuses == [200] * 100

@@ -178,6 +178,13 @@ def test_what_passes_a_bound_is_refused_before_anything_is_made_of_it(frame, mon
     assert refused(frame).status == 413
 
 
+@pytest.mark.parametrize("escaped", ['\\"', "\\\\", '\\"[', '\\",'])
+def test_a_text_without_an_end_is_looked_at_once(escaped):
+    # Once for each quote in it, a frame at its limit would stop the process for minutes.
+    frame = '["' + escaped * (200_000 // len(escaped)) + "," * 10_001
+    assert refused(frame).status == 400
+
+
 @pytest.mark.parametrize(
     "payload",
     [

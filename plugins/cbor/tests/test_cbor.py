@@ -208,6 +208,14 @@ def test_a_frame_takes_no_more_than_a_few_times_its_size(frame):
     assert peak < 4_000_000
 
 
+@pytest.mark.parametrize("value", [b"\xc2\x41\1", b"\xc3\x41\1", b"\xe0", b"\xf8\x20", b"\xf5"])
+def test_what_takes_long_to_read_is_refused_before_it_is_read(value, monkeypatch):
+    monkeypatch.setattr(cbor2, "CBORDecoder", None)
+    with pytest.raises(DecodeError) as caught:
+        codec.decode(b"\x9f" + value * (250_000 // len(value)) + b"\xff", limits)
+    assert caught.value.status == 413
+
+
 def test_a_long_frame_is_looked_at_for_a_bounded_number_of_steps():
     frame = b"\x82\x59\x27\x11" + b"\x80" * 10_001 + b"\x9f" + b"\0" * 250_000 + b"\xff"
     assert may_be_wide(frame, limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -20,11 +21,15 @@ __all__ = ["REPLIES", "as_drf", "reply_to", "status_of"]
 
 logger = logging.getLogger("aaah.drf")
 
+#: Error objects of one reply: 30 KB of `{}` in a nested list would be answered with 10 MB of them.
+MOST = 100
+
 
 def reply_to(call: Call, error: exceptions.APIException) -> Reply:
     """Return the reply to an exception of DRF's: its status, and an error object a message."""
     default = {"code": error.default_code, "detail": str(error.default_detail)}
-    errors = list(_problems(error.detail, error.default_code, ())) or [default]
+    problems = _problems(error.detail, error.default_code, ())
+    errors = list(islice(problems, MOST)) or [default]
     wait = getattr(error, "wait", None)
     if wait is not None:
         for each in errors:

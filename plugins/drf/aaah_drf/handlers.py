@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from aaah_core import AsyncAPIActionHandler, ConfigurationError, ValidationError
 from aaah_drf.conf import Default
+from aaah_drf.keys import matchable, require_key
 from aaah_drf.pages import let_links_be_routes, set_page_size
 from aaah_drf.request import CallRequest, request_of, see_again
 
@@ -43,8 +44,8 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         lookup_field: The field, or lookup, that `get_object` finds an object by.
         lookup_url_kwarg: What the route, or else the message, calls its value; `lookup_field`
             if None.
-        lookup_value_regex: What that value must match whole, as text, where the message brings it;
-            `serve` puts it into the route.
+        lookup_value_regex: What that value must match whole, as text of 256 characters at most,
+            where the message brings it; `serve` puts it into the route.
         permission_classes: All must pass.
         throttle_classes: All must pass, the rates of `throttle_scope` among them.
         filter_backends: What `filter_queryset` asks, in turn.
@@ -122,10 +123,10 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
         if name not in self.call.params:
             raise ValidationError("This parameter is required.", code="required", field=[name])
         value = self.call.params[name]
-        if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise Http404  # a field would make a key of it: int(True) is 1, and so is int(1.9)
+        require_key(value)
         # What the route could not bring, no message may bring.
-        if self.lookup_value_regex and not re.fullmatch(self.lookup_value_regex, str(value)):
+        regex = self.lookup_value_regex
+        if regex and not re.fullmatch(regex, matchable(value)):
             raise Http404
         return value
 

@@ -24,6 +24,7 @@ from aaah_core import (
     ConfigurationError,
     ValidationError,
 )
+from aaah_drf.keys import matchable, require_key
 from aaah_drf.request import request_of
 from aaah_drf.responses import reply_of
 from aaah_drf.routes import Offer, offers
@@ -194,10 +195,9 @@ class _Endpoint:
         if name not in call.params:
             raise ValidationError("This parameter is required.", code="required", field=[name])
         value = call.params[name]
-        if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise Http404
+        require_key(value)
         # What no URL could have brought, no message may bring.
-        if not (found := pattern.regex.fullmatch(str(value))):
+        if not (found := pattern.regex.fullmatch(matchable(value))):
             raise Http404
         try:
             converter = pattern.converters.get(name)

@@ -100,6 +100,13 @@ def test_each_message_of_a_validation_error_has_the_path_of_its_field(
     assert (answer.status, answer.errors) == (400, errors)
 
 
+def test_of_very_many_messages_the_first_hundred_are_told() -> None:
+    detail = [{"name": ["Wrong.", "And worse."]}] * 10_000
+    errors = reply(drf.ValidationError(detail)).errors
+    assert len(errors) == 100
+    assert errors[-1] == {"code": "invalid", "detail": "And worse.", "field": [49, "name"]}
+
+
 def test_a_message_keeps_its_own_code() -> None:
     error = drf.ValidationError({"title": [drf.ErrorDetail("no", code="taken")]})
     assert reply(error).errors == [{"code": "taken", "detail": "no", "field": ["title"]}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,7 +15,16 @@ from aaah_core import AsyncAPIConsumer, Call, Scope
 
 __all__ = ["of_call", "remember"]
 
-_KEYS = ("traceparent", "tracestate")
+#: As the W3C has them. Propagators write what is none into the log as it came, at each call, and
+#: not all of them bound its length.
+_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{0,64})?")
+_NAME = "[a-z0-9_*/-]"
+_MEMBER = re.compile(
+    rf"(?:[a-z]{_NAME}{{0,255}}|[a-z0-9]{_NAME}{{0,240}}@[a-z]{_NAME}{{0,13}})"
+    r"=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
+)
+#: Characters of a `tracestate`, and its members.
+_LONGEST, _MOST = 512, 32
 
 #: What the handshakes of open connections said, where they said anything.
 _handshakes: WeakKeyDictionary[AsyncAPIConsumer, Context] = WeakKeyDictionary()
@@ -35,7 +45,7 @@ def of_call(call: Call) -> tuple[Context | None, tuple[Link, ...]]:
     handshake = _handshakes.get(call.consumer)
     if "traceparent" not in call.params:
         return handshake, ()
-    message = extract(_texts(call.params), Context())
+    message = extract(_w3c(call.params), Context())
     if not get_current_span(message).get_span_context().is_valid:
         return handshake, ()
     if handshake is None:
@@ -44,11 +54,31 @@ def of_call(call: Call) -> tuple[Context | None, tuple[Link, ...]]:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    return {
+    headers = {
         name.decode("latin-1").lower(): value.decode("latin-1")
         for name, value in scope.get("headers", ())
     }
+    found = _w3c(headers)
+    others = {name: headers[name] for name in headers.keys() - {"traceparent", "tracestate"}}
+    return {**others, **found}
 
 
-def _texts(params: Mapping[str, Any]) -> dict[str, str]:
-    return {key: params[key] for key in _KEYS if isinstance(params.get(key), str)}
+def _w3c(said: Mapping[str, Any]) -> dict[str, str]:
+    """Return the `traceparent` of a client, and its `tracestate`, where they are what they are to
+    be.
+    """
+    parent, state = said.get("traceparent"), said.get("tracestate")
+    if not isinstance(parent, str) or _PARENT.fullmatch(parent) is None:
+        return {}
+    found = {"traceparent": parent}
+    if isinstance(state, str) and _is_state(state):
+        found["tracestate"] = state
+    return found
+
+
+def _is_state(text: str) -> bool:
+    if len(text) > _LONGEST:
+        return False
+    members = [each.strip(" \t") for each in text.split(",")]
+    names = {each.partition("=")[0] for each in members}
+    return len(names) == len(members) <= _MOST and all(map(_MEMBER.fullmatch, members))

@@ -221,6 +221,44 @@ async def test_a_traceparent_that_is_none_is_passed_over(client, rubbish):
     assert spans()["search"].parent is None
 
 
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        *(
+            "secret",
+            "a=secret\nERROR forged",
+            "=secret",
+            "a=\x1b[2J",
+            "a=b,a=c",
+            "A=b",
+            "a=b=c",
+            "",
+        ),
+        *(",".join(f"a{n}=b" for n in range(33)), "a=" + "b" * 600, "a=b " * 50_000, 7, ["a=b"]),
+    ],
+    ids=range(13),
+)
+async def test_a_tracestate_that_is_none_is_passed_over_and_in_no_log(client, caplog, rubbish):
+    await client.call("search", word="a", traceparent=TRACEPARENT, tracestate=rubbish)
+    span = spans()["search"]
+    assert span.parent.span_id == int(PARENT, 16)
+    assert not span.context.trace_state
+    assert caplog.records == []
+
+
+async def test_a_traceparent_is_looked_at_once_however_long_it_is(client, caplog):
+    # Some propagators' regular expression would go over these blanks once for each of them.
+    await client.call("search", word="a", traceparent=f"{TRACEPARENT}-{' ' * 20_000}\nx")
+    assert spans()["search"].parent is None
+    assert caplog.records == []
+
+
+async def test_a_tracestate_may_have_all_that_the_w3c_allows(client):
+    state = "a=b , 1a/*-_@v1=x y\t,z=!"
+    await client.call("search", word="a", traceparent=TRACEPARENT, tracestate=state)
+    assert dict(spans()["search"].context.trace_state) == {"a": "b", "1a/*-_@v1": "x y", "z": "!"}
+
+
 async def test_a_parent_that_is_not_sampled_is_followed(client):
     await client.call("search", word="a", traceparent=TRACEPARENT[:-1] + "0")
     assert SPANS.get_finished_spans() == ()
