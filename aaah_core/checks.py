@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core import checks
-from django.utils.module_loading import import_string
 
 from aaah_core import registry
 from aaah_core.errors import ConfigurationError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aaah_core.routing import Leaf
 
 __all__ = [
+    "check_application",
     "check_consumers",
     "check_databases",
     "check_layers",
@@ -33,6 +34,7 @@ def register() -> None:
     for check in (
         check_plugins,
         check_consumers,
+        check_application,
         check_databases,
         check_layers,
         check_routes,
@@ -61,13 +63,12 @@ def _faults() -> Iterator[str]:
     # Here, or every start of Django would pay for what only `check` and servers need.
     from aaah_core.consumers import AsyncAPIConsumer
 
-    if application := getattr(settings, "ASGI_APPLICATION", None):
-        try:
-            import_string(application)
-        except ConfigurationError as error:
-            yield str(error)
-        except ImportError:
-            pass  # that the setting leads nowhere is for whoever serves it to say
+    try:
+        _application()
+    except ConfigurationError as error:
+        yield str(error)
+    except Exception:  # noqa: BLE001, S110 - aaah.E004 says it
+        pass
     for consumer_class in _children(AsyncAPIConsumer):
         try:
             consumer_class.as_asgi()
@@ -75,10 +76,42 @@ def _faults() -> Iterator[str]:
             yield str(error)
 
 
+def _application() -> Any:
+    path = getattr(settings, "ASGI_APPLICATION", None)
+    if not path:
+        return None
+    module, _, name = path.rpartition(".")
+    # Not `import_string`: of an AttributeError in the module that says nothing.
+    return resolve_name(f"{module}:{name}")
+
+
 def _children(parent: type[Any]) -> Iterator[type[Any]]:
     for child in parent.__subclasses__():
         yield child
         yield from _children(child)
+
+
+def check_application(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.E004: `ASGI_APPLICATION` cannot be imported, so no consumer of it can be looked at."""
+    if registry.current().problems():
+        return []  # aaah.E001 has said why
+    try:
+        _application()
+    except ConfigurationError:
+        return []  # aaah.E002 has said why
+    except Exception as error:  # noqa: BLE001 - a project's module may raise anything
+        path = settings.ASGI_APPLICATION
+        module = str(path).rpartition(".")[0]
+        traceback = f" `python manage.py shell -c 'import {module}'` shows where." if module else ""
+        return [
+            checks.Error(
+                f"ASGI_APPLICATION is {path!r}, and importing it raised "
+                f"{type(error).__name__}: {error}",
+                hint=f"Mend the setting, or what it leads to.{traceback}",
+                id="aaah.E004",
+            )
+        ]
+    return []
 
 
 def check_databases(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -129,15 +162,14 @@ def check_redis(**kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_origins(**kwargs: Any) -> list[checks.CheckMessage]:
     """aaah.W004: `ASGI_APPLICATION` leads to a consumer past `protect`, so any page may use it."""
-    application = getattr(settings, "ASGI_APPLICATION", None)
-    if not application or registry.current().problems() or any(_faults()):
+    if registry.current().problems() or any(_faults()):
         return []  # aaah.E001 or aaah.E002 has said why
     from aaah_core.exposure import unprotected  # as above
 
     try:
-        exposed = list(unprotected(import_string(application)))
-    except ImportError:
-        return []  # as above
+        exposed = list(unprotected(_application()))
+    except Exception:  # noqa: BLE001 - as above
+        return []
     return [
         checks.Warning(
             f"Any web page may open a socket to {each.__qualname__}, with the cookies of whoever "
