@@ -16,7 +16,7 @@ from aaah_core import conf
 from aaah_core.answers import ask
 from aaah_core.discovery import Plugin
 from aaah_core.errors import ConfigurationError
-from aaah_core.expectations import typed, wrong
+from aaah_core.expectations import shown, typed, wrong
 from aaah_core.interfaces import ACTION_MARK, Codec
 from aaah_core.limits import Limits
 
@@ -198,8 +198,8 @@ def _wires(plan: ConsumerPlan, hook: str) -> list[str]:
 def no_check(plan: Plan, name: str, permission: Any) -> ConfigurationError:
     """Return the error of an entry of `permission_classes` or the like that nobody answers for."""
     return ConfigurationError(
-        f"{name} of {plan.handler_class.__qualname__} has {permission!r}, and no loaded plugin "
-        f"knows what it is. Install or enable the plugin it belongs to. {_left_out(plan)}".rstrip()
+        f"{name} of {plan.handler_class.__qualname__} has {shown(permission)}, and no loaded "
+        f"plugin knows what it is. Install or enable the plugin it belongs to. {_left_out(plan)}".rstrip()
     )
 
 
@@ -266,5 +266,5 @@ def _is_collection(value: Any) -> bool:
 
 
 def _careless(owner: type[Any], attribute: str, fix: str) -> ConfigurationError:
-    value = getattr(owner, attribute)
-    return ConfigurationError(f"{owner.__qualname__}.{attribute} is {value!r}. It is {fix}.")
+    value = shown(getattr(owner, attribute))
+    return ConfigurationError(f"{owner.__qualname__}.{attribute} is {value}. It is {fix}.")
