@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import channel_layers
 from django.apps import apps
 
 from aaah_core import conf
@@ -60,14 +62,27 @@ def require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
 
 
 def require_consumer(consumer_class: type[AsyncAPIConsumer]) -> None:
-    """Refuse a `concurrency` or `groups` that cannot be."""
+    """Refuse a `concurrency` or `groups` that cannot be, and groups without a channel layer."""
     concurrency: Any = consumer_class.concurrency
     if not isinstance(concurrency, int) or concurrency < 1:
         raise _careless(consumer_class, "concurrency", "a whole number, 1 or more")
     groups: Any = consumer_class.groups
     # A property may be one that each connection asks anew.
-    if groups is not None and not hasattr(groups, "__get__") and not _is_collection(groups):
+    named = None if hasattr(groups, "__get__") else groups
+    if named is not None and not _is_collection(named):
         raise _careless(consumer_class, "groups", 'a list of names: groups = ["news"]')
+    if named or consumer_class.group_send_lookup_kwargs:
+        _require_layer(consumer_class)
+
+
+def _require_layer(consumer_class: type[AsyncAPIConsumer]) -> None:
+    alias = consumer_class.channel_layer_alias
+    # Configured, or set by a test; to make it is not needed yet.
+    if alias not in channel_layers.configs and alias not in channel_layers.backends:
+        entry = "" if alias == DEFAULT_CHANNEL_LAYER else f"[{alias!r}]"
+        raise ConfigurationError(
+            f"{consumer_class.__qualname__} uses groups: set CHANNEL_LAYERS{entry}."
+        )
 
 
 def require_handler(handler_class: type[Any]) -> None:
