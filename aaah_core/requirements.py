@@ -212,9 +212,10 @@ def _wires(plan: ConsumerPlan, hook: str) -> list[str]:
 
 def no_check(plan: Plan, name: str, permission: Any) -> ConfigurationError:
     """Return the error of an entry of `permission_classes` or the like that nobody answers for."""
+    told = f"{name} of {plan.handler_class.__qualname__} has {shown(permission)}"
     return ConfigurationError(
-        f"{name} of {plan.handler_class.__qualname__} has {shown(permission)}, and no loaded "
-        f"plugin knows what it is. Install or enable the plugin it belongs to. {_left_out(plan)}".rstrip()
+        f"{told}, and no loaded plugin knows what it is. Install or enable the plugin it belongs "
+        f"to. {_left_out(plan)}".rstrip()
     )
 
 
