@@ -14,7 +14,7 @@ from aaah_core.interfaces import Check, Composition
 from aaah_core.moments import NAMES
 from aaah_core.permissions import BasePermission
 
-__all__ = ["require_check"]
+__all__ = ["misspelt", "require_check"]
 
 
 def require_check(check: Any, plugin: Plugin) -> Check:
@@ -91,6 +91,26 @@ def _stray(kind: type[Check], silent: Sequence[str]) -> Iterator[tuple[str, str]
         for near in (_FOREIGN.get(name), *get_close_matches(name, silent, 1, 0.8)):
             if near is not None:
                 yield name, near
+
+
+def misspelt(permission: Any) -> Iterator[tuple[str, str]]:
+    """Give the public methods of a permission class that are nearly named as one it lacks.
+
+    Each comes with that one's name. A helper is named less closely, or more like one that the class
+    does override.
+
+    Args:
+        permission: A permission class, of any plugin, or an object of one.
+    """
+    kind = permission if isinstance(permission, type) else type(permission)
+    known = [name for name in _FOREIGN if hasattr(kind, name)]
+    defined = {name: [each for each in kind.__mro__ if name in vars(each)] for name in known}
+    silent = {name for name in known if len(defined[name]) == 1 and defined[name] != [kind]}
+    for name in sorted({name for each in kind.__mro__ for name in vars(each)}.difference(known)):
+        if silent and not name.startswith("_") and callable(getattr(kind, name)):
+            near = get_close_matches(name, known, 1, 0.9)
+            if near and near[0] in silent:
+                yield name, near[0]
 
 
 #: What other frameworks call the moments.

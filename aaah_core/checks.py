@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import unwrap
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "check_databases",
     "check_layers",
     "check_origins",
+    "check_permissions",
     "check_plugins",
     "check_redis",
     "check_routes",
@@ -38,6 +40,7 @@ def register() -> None:
         check_databases,
         check_layers,
         check_routes,
+        check_permissions,
         check_redis,
         check_origins,
     ):
@@ -201,6 +204,30 @@ def check_routes(**kwargs: Any) -> list[checks.CheckMessage]:
     ]
 
 
+def check_permissions(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.W005: a permission class with a method that is nearly named as one that is asked."""
+    if registry.current().problems() or any(_faults()):
+        return []  # aaah.E001 or aaah.E002 has said why
+    from aaah_core.check_requirements import misspelt  # as above
+
+    told = {
+        f"Nobody asks `{name}` of the permission class {kind.__module__}.{kind.__qualname__}: did "
+        f"you mean `{near}`?": None
+        for kind in _permission_classes()
+        for name, near in misspelt(kind)
+    }
+    hint = "Mend the name, or begin that of a helper with `_`."
+    return [checks.Warning(message, hint=hint, id="aaah.W005") for message in told]
+
+
+def _permission_classes() -> Iterator[type[Any]]:
+    for plan in _plans():
+        for answer in plan.answers:
+            if answer.hook == "aaah_permission_check":
+                permission = unwrap(answer.given)  # of a plugin that asks an operand otherwise
+                yield permission if isinstance(permission, type) else type(permission)
+
+
 def _slow_routes() -> Iterator[str]:
     # Here, too; and it stands on what Python does not promise.
     from aaah_core.backtracking import backtracks
@@ -219,15 +246,21 @@ def _slow_routes() -> Iterator[str]:
 
 
 def _routes() -> Iterator[tuple[str, Leaf, int]]:
+    from aaah_core.routing import Table
+
+    for plan in _plans():
+        for table in plan.resolvers:
+            if isinstance(table, Table):
+                owner = plan.handler_class.__qualname__
+                yield from ((owner, leaf, plan.limits.route_length) for leaf in table.leaves)
+
+
+def _plans() -> Iterator[Plan]:
     from aaah_core.consumers import AsyncAPIConsumer
     from aaah_core.plan import consumer_plan
-    from aaah_core.routing import Table
 
     for consumer_class in _children(AsyncAPIConsumer):
         plans: list[Plan] = [consumer_plan(consumer_class)]
         for plan in plans:
             plans += plan.children.values()
-            for table in plan.resolvers:
-                if isinstance(table, Table):
-                    owner = plan.handler_class.__qualname__
-                    yield from ((owner, leaf, plan.limits.route_length) for leaf in table.leaves)
+            yield plan

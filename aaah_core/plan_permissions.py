@@ -62,7 +62,7 @@ def _check(plan: Plan, permission: Any) -> tuple[Check, Plugin] | None:
     hook = "aaah_permission_check"
     arguments = {"handler_class": plan.handler_class, "permission": permission}
     for plugin, check in ask(plan.registry, hook, **arguments):
-        plan.answers.append(Answer(hook, name_of(permission), plugin))
+        plan.answers.append(Answer(hook, name_of(permission), plugin, permission))
         return require_check(check, plugin), plugin
     return None
 
