@@ -129,7 +129,7 @@ async def _send(layer: Any, message: dict[str, Any], lines: Lines) -> None:
         if is_quick(layer):
             await sending
         else:
-            await within(sending, AWAY if is_lost(layer) else None)
+            await within(sending, AWAY if is_lost(layer) else None, "group_send")
     except Exception as error:
         require_group_name(layer, message["group"])
         count("events", "unpublished")
