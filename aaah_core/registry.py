@@ -234,10 +234,15 @@ def _check_settings(registry: Registry, settings: conf.Settings, installed: Iter
             values = settings.PLUGIN_SETTINGS.get(name, {})
             try:
                 conf.read(values, schema, f'AAAH["PLUGIN_SETTINGS"][{name!r}]')
+                conf.require_defaults(name, schema)
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # noqa: BLE001 - a stranger's dataclass may raise anything
+            except WrongSettings as error:
                 plugins[name].fail(WrongSettings, str(error), "mend the setting")
+            except BaseException as error:  # noqa: BLE001 - a stranger's dataclass may raise anything
+                cause = f"reading its settings raised {type(error).__name__}: {error}"
+                remedy = "mend the setting, or the default in its dataclass"
+                plugins[name].fail(WrongSettings, cause, remedy)
 
 
 _process: Registry | None = None
