@@ -21,6 +21,7 @@ __all__ = [
     "check_application",
     "check_consumers",
     "check_databases",
+    "check_json_methods",
     "check_layers",
     "check_origins",
     "check_permissions",
@@ -37,6 +38,7 @@ def register() -> None:
         check_plugins,
         check_consumers,
         check_application,
+        check_json_methods,
         check_databases,
         check_layers,
         check_routes,
@@ -115,6 +117,23 @@ def check_application(**kwargs: Any) -> list[checks.CheckMessage]:
             )
         ]
     return []
+
+
+def check_json_methods(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.W006: a consumer overrides what Channels calls for JSON, and codecs do here."""
+    from aaah_core.consumers import AsyncAPIConsumer  # as above
+
+    told = {
+        f"{owner.__qualname__} overrides {name}(), and nobody calls it.": None
+        for consumer_class in _children(AsyncAPIConsumer)
+        # Who sends by itself may call what it likes.
+        if consumer_class.send_json is AsyncAPIConsumer.send_json
+        for name in ("encode_json", "decode_json")
+        for owner in consumer_class.__mro__[: consumer_class.__mro__.index(AsyncAPIConsumer)]
+        if name in vars(owner)
+    }
+    hint = "Codecs make payloads of frames, and frames of payloads: write a codec."
+    return [checks.Warning(message, hint=hint, id="aaah.W006") for message in told]
 
 
 def check_databases(**kwargs: Any) -> list[checks.CheckMessage]:
