@@ -16,6 +16,7 @@ from django.apps import apps
 
 from aaah_core import conf
 from aaah_core.answers import ask
+from aaah_core.class_names import require_names
 from aaah_core.discovery import Plugin
 from aaah_core.errors import ConfigurationError
 from aaah_core.expectations import shown, typed, wrong
@@ -62,7 +63,8 @@ def require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
 
 
 def require_consumer(consumer_class: type[AsyncAPIConsumer]) -> None:
-    """Refuse a `concurrency` or `groups` that cannot be, and groups without a channel layer."""
+    """Refuse names, `concurrency` or `groups` that cannot be, and groups without a layer."""
+    require_names(consumer_class)
     concurrency: Any = consumer_class.concurrency
     if not isinstance(concurrency, int) or concurrency < 1:
         raise _careless(consumer_class, "concurrency", "a whole number, 1 or more")
@@ -152,7 +154,12 @@ def require_collected(handler_class: type[Any], actions: Mapping[str, Any]) -> N
 
 
 def require_routable(handler_class: type[Any], ancestors: Sequence[type[Any]]) -> None:
-    """Refuse a consumer, and a handler whose routes lead to itself, the nearest ancestor first."""
+    """Refuse a consumer, a handler whose routes lead to itself, and names that cannot be.
+
+    Args:
+        handler_class: The handler.
+        ancestors: Those whose routes lead to it, the nearest first.
+    """
     if handler_class in ancestors:
         raise ConfigurationError(
             f"The routes of {handler_class.__qualname__} lead to {handler_class.__qualname__} "
@@ -163,6 +170,7 @@ def require_routable(handler_class: type[Any], ancestors: Sequence[type[Any]]) -
             f"The routes of {ancestors[0].__qualname__} lead to the consumer "
             f"{handler_class.__qualname__}, which owns a socket: route to a handler."
         )
+    require_names(handler_class)
 
 
 def no_codec(plan: ConsumerPlan, name: str, offered: Mapping[str, Any]) -> ConfigurationError:
