@@ -9,12 +9,13 @@ from types import MethodType
 from typing import Any
 
 from aaah_core.discovery import Plugin
+from aaah_core.errors import ConfigurationError
 from aaah_core.expectations import typed, wrong
 from aaah_core.interfaces import Check, Composition
 from aaah_core.moments import NAMES
-from aaah_core.permissions import BasePermission
+from aaah_core.permissions import AllowAny, BasePermission
 
-__all__ = ["misspelt", "require_check"]
+__all__ = ["misspelt", "require_check", "require_permission"]
 
 
 def require_check(check: Any, plugin: Plugin) -> Check:
@@ -91,6 +92,54 @@ def _stray(kind: type[Check], silent: Sequence[str]) -> Iterator[tuple[str, str]
         for near in (_FOREIGN.get(name), *get_close_matches(name, silent, 1, 0.8)):
             if near is not None:
                 yield name, near
+
+
+def require_permission(handler_class: type[Any], entry: Any) -> None:
+    """Refuse a native permission that overrides nothing, or whose methods cannot be asked.
+
+    Args:
+        handler_class: Whose it is.
+        entry: The permission, its class, or what is neither.
+
+    Raises:
+        ConfigurationError: So it is, with how its methods are named and asked.
+    """
+    permission = entry() if isinstance(entry, type) else entry
+    if not isinstance(permission, BasePermission):
+        return
+    kind = type(permission)
+    told = f"permission_classes of {handler_class.__qualname__} has "
+    told += f"{kind.__module__}.{kind.__qualname__}"
+    own = [name for name in _ASKED if _is_own(permission, name)]
+    if not own and not isinstance(permission, AllowAny):
+        near = "".join(f", did you mean `{near}` by `{name}`?" for name, near in misspelt(kind))
+        raise ConfigurationError(
+            f"{told}, which overrides none of {', '.join(f'`{name}`' for name in _ASKED)}, and "
+            f"would let everyone pass{near or '.'} To let everyone pass, inherit AllowAny."
+        )
+    for name in own:
+        given = _ASKED[name].replace(", **kwargs", "").count(",") + 1
+        try:
+            # What a route captures comes as keywords, and may be required.
+            inspect.signature(getattr(permission, name)).bind_partial(*range(given))
+        except TypeError:
+            raise ConfigurationError(
+                f"{told}, whose `{name}` cannot be called as {name}{_ASKED[name]}."
+            ) from None
+
+
+def _is_own(permission: BasePermission, name: str) -> bool:
+    method = getattr(getattr(permission, name), "__func__", None)
+    return method is not getattr(BasePermission, name)
+
+
+#: What methods of a native permission are given.
+_ASKED = {
+    "can_connect": "(scope, handler)",
+    "has_permission": "(scope, handler, action, **kwargs)",
+    "has_object_permission": "(scope, handler, action, obj, **kwargs)",
+    "can_receive": "(scope, handler, event)",
+}
 
 
 def misspelt(permission: Any) -> Iterator[tuple[str, str]]:

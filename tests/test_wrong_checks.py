@@ -12,6 +12,7 @@ from aaah_core import (
     AsyncAPIConsumer,
     BasePermission,
     Check,
+    ConfigurationError,
     PermissionDenied,
     Reply,
     WrongAnswer,
@@ -182,9 +183,8 @@ def test_a_permission_class_that_overrides_nothing_is_refused_at_start():
     class Misspelt(Desk):
         permission_classes = (IsPaid,)
 
-    with pytest.raises(
-        WrongAnswer, match=r"the check IsPaidCheck that .*`can_connect`, `has_permission`"
-    ):
+    says = r"IsPaid, which overrides none of `can_connect`, .* did you mean `has_permission`"
+    with pytest.raises(ConfigurationError, match=says):
         Misspelt.as_asgi()
 
 

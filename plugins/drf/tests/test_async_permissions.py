@@ -27,4 +27,5 @@ async def test_what_is_no_bool_denies_and_is_told(answer: Any, status: int, capl
 
     async with connect(Library.as_asgi()) as client:
         assert (await client.call("read"))["status"] == status
+    assert ("for IsReader gave" in caplog.text) is not isinstance(answer, bool)
     assert ("must give True or False" in caplog.text) is not isinstance(answer, bool)
