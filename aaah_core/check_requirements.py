@@ -15,7 +15,7 @@ from aaah_core.interfaces import Check, Composition
 from aaah_core.moments import NAMES
 from aaah_core.permissions import AllowAny, BasePermission
 
-__all__ = ["misspelt", "require_check", "require_permission"]
+__all__ = ["misspelt", "require_check", "require_permission", "takes"]
 
 
 def require_check(check: Any, plugin: Plugin) -> Check:
@@ -42,7 +42,7 @@ def require_check(check: Any, plugin: Plugin) -> Check:
         what = f"with {said}, which nobody asks"
     elif len(silent) == len(NAMES):
         what = "that overrides none of its methods, and protects nothing"
-    elif odd := [name for name in NAMES if not _takes(getattr(check, name), _GIVEN[name])]:
+    elif odd := [name for name in NAMES if not takes(getattr(check, name), _GIVEN[name])]:
         what = f"with a `{odd[0]}` that cannot be called as `{odd[0]}{_GIVEN[odd[0]]}`"
     else:
         return check  # type: ignore[no-any-return]  # as above
@@ -64,8 +64,13 @@ _GIVEN = {
 }
 
 
-def _takes(method: Any, given: str) -> bool:
-    """Return whether a method takes what its moment gives, where that can be told."""
+def takes(method: Any, given: str) -> bool:
+    """Return whether a method takes what it is given, where that can be told.
+
+    Args:
+        method: The method.
+        given: The names of what it is given, in parentheses.
+    """
     count = given.count(",") + 1
     code = getattr(method, "__code__", None) if isinstance(method, MethodType) else None
     if code is not None and code.co_argcount == count + 1 and not code.co_kwonlyargcount:

@@ -16,6 +16,7 @@ from django.apps import apps
 
 from aaah_core import conf
 from aaah_core.answers import ask
+from aaah_core.check_requirements import takes
 from aaah_core.class_names import require_names
 from aaah_core.discovery import Plugin
 from aaah_core.errors import ConfigurationError
@@ -257,9 +258,14 @@ def _codec_fault(codec: Codec) -> str | None:
         )
     if frame not in ("text", "bytes"):
         return f"the `frame` of a codec is 'text' or 'bytes', and not {frame!r}."
-    for method in (codec.encode, codec.decode):
+    for method, what, given in (
+        (codec.encode, "encode", "(payload)"),
+        (codec.decode, "decode", "(frame, limits)"),
+    ):
         if iscoroutinefunction(method):
-            return f"its {method.__name__} is async, and is called without `await`."
+            return f"its {what} is async, and is called without `await`."
+        if not takes(method, given):
+            return f"its {what} cannot be called as {what}{given}."
     return None
 
 
