@@ -1,4 +1,4 @@
-"""What a start requires of the names in a class: none hides a method of ours, or is misspelt."""
+"""What a start requires of the names in a class: none hides one of ours, or only looks like it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ _METHODS = (FunctionType, classmethod, staticmethod, property)
 
 
 def require_names(handler_class: type[Any]) -> None:
-    """Refuse an action in the place of a method of ours, and an option whose name is misspelt."""
+    """Refuse an action in the place of a method of ours, and what looks like an option of ours."""
+    # As views have it; a family that asks for it has the other one, too.
+    if hasattr(handler_class, "get_permissions") and not hasattr(
+        handler_class, "check_permissions"
+    ):
+        raise ConfigurationError(
+            f"{handler_class.__qualname__} has get_permissions(), and nobody calls it: name them "
+            f"in permission_classes; a permission is told the action."
+        )
     own = next(each for each in handler_class.__mro__ if each.__module__.startswith("aaah_core."))
     known = (*_OPTIONS, *(_OF_CONSUMERS if hasattr(own, "as_asgi") else ()))
     for name, attribute, value in _added(handler_class, own):
