@@ -192,8 +192,11 @@ def _alive(sessions: Sequence[Any]) -> set[tuple[type[Any], str]]:
         try:
             alive |= {(store, key) for key in ask(store, keys)}
         except Exception as error:  # noqa: BLE001 - a cache that is away hides no change of users
-            told = "Error %s: nobody knows which sessions ended: none is taken to have"
-            log_error(logger, error, told)
+            told = (
+                "Error %s: nobody knows which sessions ended: until %s answers, a logout elsewhere "
+                "ends no connection. See that its table, or its cache, can be read."
+            )
+            log_error(logger, error, told, f"{store.__module__}.{store.__qualname__}")
             alive |= {(store, key) for key in keys}
     return alive
 

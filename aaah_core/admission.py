@@ -12,7 +12,7 @@ from aaah_core import census, leaving, people
 from aaah_core.close_codes import CloseCode
 from aaah_core.counters import count
 from aaah_core.logs import repeated
-from aaah_core.moments import granted
+from aaah_core.moments import blame, granted
 from aaah_core.refusals import status_of
 from aaah_core.workers import run_sync
 
@@ -134,10 +134,10 @@ async def _permitted(connection: Connection) -> bool:
     for moment in connection.plan.connect_guard:
         try:
             asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            permitted = granted(await asked, moment.source)
+            permitted = granted(await asked, moment.source, connection.consumer.scope)
         except Exception as error:
             if status_of(error) not in (401, 403):
-                error.add_note(f"Asked was {moment.source}.")
+                blame(error, moment.source)
                 raise
             permitted = False
         if not permitted:

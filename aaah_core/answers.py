@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aaah_core.errors import ConfigurationError
@@ -20,8 +20,8 @@ class Answer:
     hook: str
     subject: str
     plugin: Plugin
-    #: What it returned, where calls meet that.
-    given: Any = None
+    #: What it returned, where calls meet that; of a check, the permission it is of.
+    given: Any = field(default=None, repr=False)  # which may hold a secret
 
 
 def ask(registry: Registry, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:

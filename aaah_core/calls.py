@@ -179,10 +179,11 @@ class Calls:
                         try:
                             await transport.give({"type": "websocket.send", key: frame})
                         except Exception as error:  # noqa: BLE001 - as there
-                            transport.lost(error)
+                            exchange.unsent(connection, request, payload, frame, error)
                         finally:
                             transport.given()
                     else:
+                        frame = exchange.framed(connection, request, payload, frame)
                         await transport.send_frame(frame)
                 if call is None and isinstance(request, Exception):
                     await self._count(request)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from channels.exceptions import ChannelFull
 
-from aaah_core.layers import capacity, within
+from aaah_core.layers import capacity, longest, within
 from aaah_core.listening import listen, stop
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class Canary:
         except TimeoutError:
             if sent:  # the layer takes messages, and brings none
                 await self._hub.listen_again()
-            raise TimeoutError("a message to itself is not back in time") from None
+            late = f"was not {'back' if sent else 'taken'} within {longest(LATE):g} s"
+            raise TimeoutError(f"a message of the process to itself {late}") from None
         return self._crowd is not None and self._hub.received - ahead >= self._crowd
 
     async def _send(self) -> bool:

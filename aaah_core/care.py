@@ -54,11 +54,12 @@ class Care:
         """Take note that a call to the layer failed."""
         if not self.lost:
             self.lost = True
+            said = printable(str(error))
             logger.error(
-                "The channel layer is lost: %s: %s. Requests are answered; groups are joined again "
+                "The channel layer is lost: %s%s. Requests are answered; groups are joined again "
                 "when it is back, and their members told to resync.",
                 type(error).__name__,
-                printable(str(error)),
+                f": {said}" if said else "",
             )
             self._pause = SHORTEST
             self._look_in(self._delay())

@@ -9,12 +9,13 @@ from types import MethodType
 from typing import Any
 
 from aaah_core.discovery import Plugin
+from aaah_core.errors import ConfigurationError
 from aaah_core.expectations import typed, wrong
 from aaah_core.interfaces import Check, Composition
 from aaah_core.moments import NAMES
-from aaah_core.permissions import BasePermission
+from aaah_core.permissions import AllowAny, BasePermission
 
-__all__ = ["require_check"]
+__all__ = ["misspelt", "require_check", "require_permission", "takes"]
 
 
 def require_check(check: Any, plugin: Plugin) -> Check:
@@ -41,7 +42,7 @@ def require_check(check: Any, plugin: Plugin) -> Check:
         what = f"with {said}, which nobody asks"
     elif len(silent) == len(NAMES):
         what = "that overrides none of its methods, and protects nothing"
-    elif odd := [name for name in NAMES if not _takes(getattr(check, name), _GIVEN[name])]:
+    elif odd := [name for name in NAMES if not takes(getattr(check, name), _GIVEN[name])]:
         what = f"with a `{odd[0]}` that cannot be called as `{odd[0]}{_GIVEN[odd[0]]}`"
     else:
         return check  # type: ignore[no-any-return]  # as above
@@ -63,8 +64,13 @@ _GIVEN = {
 }
 
 
-def _takes(method: Any, given: str) -> bool:
-    """Return whether a method takes what its moment gives, where that can be told."""
+def takes(method: Any, given: str) -> bool:
+    """Return whether a method takes what it is given, where that can be told.
+
+    Args:
+        method: The method.
+        given: The names of what it is given, in parentheses.
+    """
     count = given.count(",") + 1
     code = getattr(method, "__code__", None) if isinstance(method, MethodType) else None
     if code is not None and code.co_argcount == count + 1 and not code.co_kwonlyargcount:
@@ -91,6 +97,74 @@ def _stray(kind: type[Check], silent: Sequence[str]) -> Iterator[tuple[str, str]
         for near in (_FOREIGN.get(name), *get_close_matches(name, silent, 1, 0.8)):
             if near is not None:
                 yield name, near
+
+
+def require_permission(handler_class: type[Any], entry: Any) -> None:
+    """Refuse a native permission that overrides nothing, or whose methods cannot be asked.
+
+    Args:
+        handler_class: Whose it is.
+        entry: The permission, its class, or what is neither.
+
+    Raises:
+        ConfigurationError: So it is, with how its methods are named and asked.
+    """
+    permission = entry() if isinstance(entry, type) else entry
+    if not isinstance(permission, BasePermission):
+        return
+    kind = type(permission)
+    told = f"permission_classes of {handler_class.__qualname__} has "
+    told += f"{kind.__module__}.{kind.__qualname__}"
+    own = [name for name in _ASKED if _is_own(permission, name)]
+    if not own and not isinstance(permission, AllowAny):
+        near = "".join(f", did you mean `{near}` by `{name}`?" for name, near in misspelt(kind))
+        raise ConfigurationError(
+            f"{told}, which overrides none of {', '.join(f'`{name}`' for name in _ASKED)}, and "
+            f"would let everyone pass{near or '.'} To let everyone pass, inherit AllowAny."
+        )
+    for name in own:
+        given = _ASKED[name].replace(", **kwargs", "").count(",") + 1
+        try:
+            # What a route captures comes as keywords, and may be required.
+            inspect.signature(getattr(permission, name)).bind_partial(*range(given))
+        except TypeError:
+            raise ConfigurationError(
+                f"{told}, whose `{name}` cannot be called as {name}{_ASKED[name]}."
+            ) from None
+
+
+def _is_own(permission: BasePermission, name: str) -> bool:
+    method = getattr(getattr(permission, name), "__func__", None)
+    return method is not getattr(BasePermission, name)
+
+
+#: What methods of a native permission are given.
+_ASKED = {
+    "can_connect": "(scope, handler)",
+    "has_permission": "(scope, handler, action, **kwargs)",
+    "has_object_permission": "(scope, handler, action, obj, **kwargs)",
+    "can_receive": "(scope, handler, event)",
+}
+
+
+def misspelt(permission: Any) -> Iterator[tuple[str, str]]:
+    """Give the public methods of a permission class that are nearly named as one it lacks.
+
+    Each comes with that one's name. A helper is named less closely, or more like one that the class
+    does override.
+
+    Args:
+        permission: A permission class, of any plugin, or an object of one.
+    """
+    kind = permission if isinstance(permission, type) else type(permission)
+    known = [name for name in _FOREIGN if hasattr(kind, name)]
+    defined = {name: [each for each in kind.__mro__ if name in vars(each)] for name in known}
+    silent = {name for name in known if len(defined[name]) == 1 and defined[name] != [kind]}
+    for name in sorted({name for each in kind.__mro__ for name in vars(each)}.difference(known)):
+        if silent and not name.startswith("_") and callable(getattr(kind, name)):
+            near = get_close_matches(name, known, 1, 0.9)
+            if near and near[0] in silent:
+                yield name, near[0]
 
 
 #: What other frameworks call the moments.

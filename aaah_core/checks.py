@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import unwrap
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core import checks
-from django.utils.module_loading import import_string
 
 from aaah_core import registry
 from aaah_core.errors import ConfigurationError
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from aaah_core.routing import Leaf
 
 __all__ = [
+    "check_application",
     "check_consumers",
     "check_databases",
+    "check_json_methods",
     "check_layers",
     "check_origins",
+    "check_permissions",
     "check_plugins",
     "check_redis",
     "check_routes",
@@ -33,9 +37,12 @@ def register() -> None:
     for check in (
         check_plugins,
         check_consumers,
+        check_application,
+        check_json_methods,
         check_databases,
         check_layers,
         check_routes,
+        check_permissions,
         check_redis,
         check_origins,
     ):
@@ -61,13 +68,12 @@ def _faults() -> Iterator[str]:
     # Here, or every start of Django would pay for what only `check` and servers need.
     from aaah_core.consumers import AsyncAPIConsumer
 
-    if application := getattr(settings, "ASGI_APPLICATION", None):
-        try:
-            import_string(application)
-        except ConfigurationError as error:
-            yield str(error)
-        except ImportError:
-            pass  # that the setting leads nowhere is for whoever serves it to say
+    try:
+        _application()
+    except ConfigurationError as error:
+        yield str(error)
+    except Exception:  # noqa: BLE001, S110 - aaah.E004 says it
+        pass
     for consumer_class in _children(AsyncAPIConsumer):
         try:
             consumer_class.as_asgi()
@@ -75,10 +81,59 @@ def _faults() -> Iterator[str]:
             yield str(error)
 
 
+def _application() -> Any:
+    path = getattr(settings, "ASGI_APPLICATION", None)
+    if not path:
+        return None
+    module, _, name = path.rpartition(".")
+    # Not `import_string`: of an AttributeError in the module that says nothing.
+    return resolve_name(f"{module}:{name}")
+
+
 def _children(parent: type[Any]) -> Iterator[type[Any]]:
     for child in parent.__subclasses__():
         yield child
         yield from _children(child)
+
+
+def check_application(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.E004: `ASGI_APPLICATION` cannot be imported, so no consumer of it can be looked at."""
+    if registry.current().problems():
+        return []  # aaah.E001 has said why
+    try:
+        _application()
+    except ConfigurationError:
+        return []  # aaah.E002 has said why
+    except Exception as error:  # noqa: BLE001 - a project's module may raise anything
+        path = settings.ASGI_APPLICATION
+        module = str(path).rpartition(".")[0]
+        traceback = f" `python manage.py shell -c 'import {module}'` shows where." if module else ""
+        return [
+            checks.Error(
+                f"ASGI_APPLICATION is {path!r}, and importing it raised "
+                f"{type(error).__name__}: {error}",
+                hint=f"Mend the setting, or what it leads to.{traceback}",
+                id="aaah.E004",
+            )
+        ]
+    return []
+
+
+def check_json_methods(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.W006: a consumer overrides what Channels calls for JSON, and codecs do here."""
+    from aaah_core.consumers import AsyncAPIConsumer  # as above
+
+    told = {
+        f"{owner.__qualname__} overrides {name}(), and nobody calls it.": None
+        for consumer_class in _children(AsyncAPIConsumer)
+        # Who sends by itself may call what it likes.
+        if consumer_class.send_json is AsyncAPIConsumer.send_json
+        for name in ("encode_json", "decode_json")
+        for owner in consumer_class.__mro__[: consumer_class.__mro__.index(AsyncAPIConsumer)]
+        if name in vars(owner)
+    }
+    hint = "Codecs make payloads of frames, and frames of payloads: write a codec."
+    return [checks.Warning(message, hint=hint, id="aaah.W006") for message in told]
 
 
 def check_databases(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -129,15 +184,14 @@ def check_redis(**kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_origins(**kwargs: Any) -> list[checks.CheckMessage]:
     """aaah.W004: `ASGI_APPLICATION` leads to a consumer past `protect`, so any page may use it."""
-    application = getattr(settings, "ASGI_APPLICATION", None)
-    if not application or registry.current().problems() or any(_faults()):
+    if registry.current().problems() or any(_faults()):
         return []  # aaah.E001 or aaah.E002 has said why
     from aaah_core.exposure import unprotected  # as above
 
     try:
-        exposed = list(unprotected(import_string(application)))
-    except ImportError:
-        return []  # as above
+        exposed = list(unprotected(_application()))
+    except Exception:  # noqa: BLE001 - as above
+        return []
     return [
         checks.Warning(
             f"Any web page may open a socket to {each.__qualname__}, with the cookies of whoever "
@@ -169,6 +223,30 @@ def check_routes(**kwargs: Any) -> list[checks.CheckMessage]:
     ]
 
 
+def check_permissions(**kwargs: Any) -> list[checks.CheckMessage]:
+    """aaah.W005: a permission class with a method that is nearly named as one that is asked."""
+    if registry.current().problems() or any(_faults()):
+        return []  # aaah.E001 or aaah.E002 has said why
+    from aaah_core.check_requirements import misspelt  # as above
+
+    told = {
+        f"Nobody asks `{name}` of the permission class {kind.__module__}.{kind.__qualname__}: did "
+        f"you mean `{near}`?": None
+        for kind in _permission_classes()
+        for name, near in misspelt(kind)
+    }
+    hint = "Mend the name, or begin that of a helper with `_`."
+    return [checks.Warning(message, hint=hint, id="aaah.W005") for message in told]
+
+
+def _permission_classes() -> Iterator[type[Any]]:
+    for plan in _plans():
+        for answer in plan.answers:
+            if answer.hook == "aaah_permission_check":
+                permission = unwrap(answer.given)  # of a plugin that asks an operand otherwise
+                yield permission if isinstance(permission, type) else type(permission)
+
+
 def _slow_routes() -> Iterator[str]:
     # Here, too; and it stands on what Python does not promise.
     from aaah_core.backtracking import backtracks
@@ -187,15 +265,21 @@ def _slow_routes() -> Iterator[str]:
 
 
 def _routes() -> Iterator[tuple[str, Leaf, int]]:
+    from aaah_core.routing import Table
+
+    for plan in _plans():
+        for table in plan.resolvers:
+            if isinstance(table, Table):
+                owner = plan.handler_class.__qualname__
+                yield from ((owner, leaf, plan.limits.route_length) for leaf in table.leaves)
+
+
+def _plans() -> Iterator[Plan]:
     from aaah_core.consumers import AsyncAPIConsumer
     from aaah_core.plan import consumer_plan
-    from aaah_core.routing import Table
 
     for consumer_class in _children(AsyncAPIConsumer):
         plans: list[Plan] = [consumer_plan(consumer_class)]
         for plan in plans:
             plans += plan.children.values()
-            for table in plan.resolvers:
-                if isinstance(table, Table):
-                    owner = plan.handler_class.__qualname__
-                    yield from ((owner, leaf, plan.limits.route_length) for leaf in table.leaves)
+            yield plan

@@ -164,26 +164,34 @@ def plugin_settings(name: str, schema: type[T]) -> T:
 
     Raises:
         WrongSettings: `schema` is no dataclass, or a key has no default, or one of another type.
+            Of a `default_factory` that raises, a start says so: it may need the apps.
     """
     if not (isinstance(schema, type) and is_dataclass(schema)):
         raise WrongSettings(
             f"plugin_settings({name!r}, …) got {schema!r}, which is no dataclass. Write @dataclass "
             f"above a class, and give each of its keys a type and a default."
         )
-    _require_defaults(name, schema)
+    require_defaults(name, schema)
     declared[name] = schema
     read_plugin.cache_clear()
     return cast(T, _PluginSettings(name))
 
 
-def _require_defaults(name: str, schema: type[Any]) -> None:
-    """Refuse a key without a default that is of its type: to install a plugin is enough."""
+def require_defaults(name: str, schema: type[Any]) -> None:
+    """Refuse a key without a default that is of its type: to install a plugin is enough.
+
+    Raises:
+        WrongSettings: A default is missing, or of another type.
+    """
     defaults: dict[str, Any] = {}
     for item in fields(schema):
         if item.default is not MISSING:
             defaults[item.name] = item.default
         elif item.default_factory is not MISSING:
-            defaults[item.name] = item.default_factory()
+            try:
+                defaults[item.name] = item.default_factory()
+            except Exception:  # noqa: BLE001, S112 - it may need the apps, which a start has
+                continue
         else:
             raise WrongSettings(
                 f"plugin_settings({name!r}, {schema.__qualname__}): the key {item.name!r} has no "

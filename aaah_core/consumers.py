@@ -18,6 +18,7 @@ from aaah_core.handlers import NO_VALUES, AsyncAPIActionHandler
 from aaah_core.interfaces import ACTION_MARK
 from aaah_core.membership import at_home, own_groups
 from aaah_core.messages import MISSING, Missing, current_call
+from aaah_core.mistakes import require_frame
 from aaah_core.plan import ConsumerPlan, consumer_plan
 
 if TYPE_CHECKING:
@@ -223,7 +224,9 @@ class AsyncAPIConsumer(AsyncAPIActionHandler, AsyncJsonWebsocketConsumer):
 
     async def send_json(self, content: Any, close: bool | int = False) -> None:
         """Send a payload of any shape, in the connection's codec."""
-        await self._connection.transport.send_frame(self._connection.codec.encode(content))
+        codec, plan = self._connection.codec, self._connection.plan
+        frame = require_frame(plan, codec, codec.encode(content))
+        await self._connection.transport.send_frame(frame)
         if close:
             await self.close(close)
 

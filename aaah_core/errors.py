@@ -51,7 +51,8 @@ class RequestError(AAAHError):
         detail: A sentence for the client; the class's own if left out.
         code: A word for programs; the class's own if left out.
         status: The status of the reply; the class's own if left out.
-        field: Where in the request the fault is, e.g. ``["items", 0, "price"]``.
+        field: Where in the request the fault is, e.g. ``["items", 0, "price"]``; a text is a path
+            of one step.
         retry_after: Seconds after which trying again may help.
         call: What could be read of the request, so that the reply can repeat it.
     """
@@ -66,14 +67,14 @@ class RequestError(AAAHError):
         *,
         code: str | None = None,
         status: int | None = None,
-        field: Sequence[str | int] | None = None,
+        field: Sequence[str | int] | str | None = None,
         retry_after: float | None = None,
         call: Call | None = None,
     ) -> None:
         self.detail = detail if detail is not None else type(self).detail
         self.code = code if code is not None else type(self).code
         self.status = status if status is not None else type(self).status
-        self.field = field
+        self.field = [field] if isinstance(field, str) else field
         self.retry_after = retry_after
         self.call = call
         super().__init__(self.detail)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core.messages import Call, Event
-from aaah_core.moments import granted
+from aaah_core.moments import blame, granted
+from aaah_core.refusals import status_of
 from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
@@ -51,9 +52,16 @@ async def permitted(
         subscription.handler = _stand_in(plan, subscription)
         for moment in moments:
             arguments = (subscription, event)
-            asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if not granted(await asked, moment.source):
-                return False
+            try:
+                ask, plain = moment.ask, not moment.awaited
+                answer = await (run_sync(ask, *arguments) if plain else ask(*arguments))
+                if not granted(answer, moment.source, subscription):
+                    return False
+            except Exception as error:
+                if status_of(error) in (401, 403):
+                    return False
+                blame(error, moment.source)
+                raise
     return True
 
 

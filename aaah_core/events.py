@@ -16,6 +16,7 @@ from aaah_core.counters import count
 from aaah_core.event_checks import Asked, asked_about, permitted
 from aaah_core.logs import log_error
 from aaah_core.messages import Event
+from aaah_core.mistakes import require_frame
 from aaah_core.outcome import FAILURES
 from aaah_core.running import current_task
 from aaah_core.shaping import shaped
@@ -246,7 +247,7 @@ def _frame(
     key = id(plan.shape), id(codec)
     if key not in frames:
         payload = shaped(plan, None, event)
-        frames[key] = None if payload is None else codec.encode(payload)
+        frames[key] = None if payload is None else require_frame(plan, codec, codec.encode(payload))
     return frames[key]
 
 

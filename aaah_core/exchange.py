@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aaah_core import dispatch
 from aaah_core.close_codes import CloseCode
-from aaah_core.errors import RequestError, TooLarge, UnsupportedFrame
+from aaah_core.errors import RequestError, TooLarge, UnsupportedFrame, WrongAnswer
 from aaah_core.inbox import size_of
 from aaah_core.logs import log_error
 from aaah_core.messages import Call
-from aaah_core.mistakes import misgiven
+from aaah_core.mistakes import misgiven, require_frame
 from aaah_core.replies import bug
 from aaah_core.running import Running, current_running, current_task
 from aaah_core.shaping import shaped
@@ -29,11 +29,13 @@ __all__ = [
     "Request",
     "encode",
     "encode_bug",
+    "framed",
     "read",
     "refuse",
     "refused",
     "respond",
     "respond_to_all",
+    "unsent",
     "unsupported",
 ]
 
@@ -136,9 +138,29 @@ async def refuse(
 def encode(connection: Connection, request: Any, payload: Any) -> str | bytes:
     """Return the frame of a payload; a value that cannot be carried makes it the reply of a bug."""
     try:
-        return connection.codec.encode(payload)
+        frame = connection.codec.encode(payload)
     except Exception as error:  # noqa: BLE001 - whatever cannot be encoded is answered too
         return encode_bug(connection, request, payload, error)
+    return framed(connection, request, payload, frame)
+
+
+def framed(connection: Connection, request: Any, payload: Any, frame: Any) -> str | bytes:
+    """Return the frame of a payload, or what says that its codec made none."""
+    try:
+        return require_frame(connection.plan, connection.codec, frame)
+    except WrongAnswer as error:
+        return encode_bug(connection, request, payload, error)
+
+
+def unsent(
+    connection: Connection, request: Any, payload: Any, frame: Any, error: Exception
+) -> None:
+    """See to a frame that the server did not take: its client is gone, or it is none."""
+    instead = framed(connection, request, payload, frame)
+    if instead is frame:
+        connection.transport.lost(error)
+    else:
+        connection.transport.push(instead)
 
 
 def encode_bug(connection: Connection, request: Any, payload: Any, error: Exception) -> str | bytes:

@@ -26,6 +26,7 @@ __all__ = [
     "require_awaitable",
     "require_callable",
     "require_exception",
+    "shown",
     "typed",
     "wrong",
 ]
@@ -221,12 +222,19 @@ def wrong(plugin: Plugin, hook: str, what: str) -> WrongAnswer:
     )
 
 
+def shown(value: Any) -> str:
+    """Return what stands for a value in a message; an object's repr may hold a secret."""
+    if isinstance(value, (str, type, int, float)) or value is None:
+        return repr(value)
+    return f"an object of {type(value)!r}"
+
+
 def raised(
     plugin: Plugin, hook: str, error: Exception, arguments: Mapping[str, Any]
 ) -> WrongAnswer:
     """Return the error of a hook that raised."""
     names = [
-        getattr(value, "__qualname__", repr(value))
+        shown(value) if name == "permission" else getattr(value, "__qualname__", repr(value))
         for name, value in arguments.items()
         if name != "scope"  # a handshake has cookies
     ]

@@ -67,7 +67,7 @@ async def apublish(
     Raises:
         ConfigurationError: There is no channel layer.
         EncodeError: The data holds a value that cannot be carried.
-        TypeError: No group can have that name.
+        TypeError: No group can have that name, or no event.
         Unpublished: The layer is away. After a commit nobody is there to be told: it is logged.
     """
     layer, message = _layer(), _message(group, name, data, status, call)
@@ -108,6 +108,12 @@ def _layer() -> Any:
 
 
 def _message(group: str, name: str, data: Any, status: int, call: Call | None) -> dict[str, Any]:
+    given: Any = name
+    if not isinstance(given, str):
+        kind = type(given).__name__
+        raise TypeError(
+            f"The name of an event is text, and not {kind}: publish(group, name, data)."
+        )
     message = {"type": events.TYPE, "v": events.VERSION, "group": group, "name": name}
     # As bytes: a layer in memory copies what it carries level by level.
     message |= {"status": status, "data": encode(to_plain(data, keep_bytes=True))}
@@ -129,7 +135,7 @@ async def _send(layer: Any, message: dict[str, Any], lines: Lines) -> None:
         if is_quick(layer):
             await sending
         else:
-            await within(sending, AWAY if is_lost(layer) else None)
+            await within(sending, AWAY if is_lost(layer) else None, "group_send")
     except Exception as error:
         require_group_name(layer, message["group"])
         count("events", "unpublished")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aaah_core.moments import granted
+from aaah_core.moments import blame, granted
 from aaah_core.workers import run_sync
 
 if TYPE_CHECKING:
@@ -49,7 +49,12 @@ class Guard:
         try:
             for up, moment in self.awaited:
                 call.handler = ancestor(handler, up) if up else handler
-                if not granted(await moment.ask(call, *arguments), moment.source):
+                try:
+                    answer = await moment.ask(call, *arguments)
+                except Exception as error:
+                    blame(error, moment.source)
+                    raise
+                if not granted(answer, moment.source, call):
                     return False
         finally:
             call.handler = handler

@@ -87,7 +87,7 @@ class Hub:
             async with group.opening:
                 if not (group.joined or self.lost):
                     try:
-                        await within(self._open(group), JOIN)
+                        await within(self._open(group), JOIN, "group_add")
                     except Exception as error:  # noqa: BLE001 - whatever it is, members stay
                         self.trouble(error)
             group.add(member)
@@ -143,7 +143,7 @@ class Hub:
             return
         with self._held(group):
             async with group.opening:
-                await within(self._open(group), JOIN)
+                await within(self._open(group), JOIN, "group_add")
 
     async def listen_again(self) -> None:
         """Ask the layer anew for what it brings: it may have forgotten that it was asked."""

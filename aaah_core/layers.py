@@ -14,6 +14,7 @@ __all__ = [
     "capacity",
     "in_memory",
     "is_quick",
+    "longest",
     "refresh_every",
     "require_group_name",
     "trap",
@@ -26,19 +27,33 @@ T = TypeVar("T")
 REFRESH = 600.0
 
 
-async def within(work: Awaitable[T], seconds: float | None = None) -> T:
+async def within(work: Awaitable[T], seconds: float | None = None, what: str = "") -> T:
     """Return what the layer returns, or give it up after ``AAAH["LAYER_TIMEOUT"]`` seconds.
 
     Args:
         work: A call to the layer.
         seconds: A shorter time.
+        what: What is asked of the layer, if not what the call is named.
 
     Raises:
         TimeoutError: It took longer.
     """
+    limit = longest(seconds)
+    try:
+        async with asyncio.timeout(limit) as waiting:
+            return await work
+    except TimeoutError:
+        if not waiting.expired():
+            raise  # the layer's own
+        what = what or getattr(work, "__name__", "a call")
+        told = f"no answer of the channel layer to {what} within {limit:g} s"
+        raise TimeoutError(told) from None
+
+
+def longest(seconds: float | None) -> float:
+    """Return the seconds that a call may take, ``AAAH["LAYER_TIMEOUT"]`` at most."""
     limit = conf.current().LAYER_TIMEOUT
-    async with asyncio.timeout(limit if seconds is None else min(seconds, limit)):
-        return await work
+    return limit if seconds is None else min(seconds, limit)
 
 
 def in_memory(layer: Any) -> bool:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from aaah_core.errors import WrongAnswer
 from aaah_core.expectations import wrong
 from aaah_core.handlers import AsyncActionHandler
 
 if TYPE_CHECKING:
-    from aaah_core.errors import WrongAnswer
-    from aaah_core.interfaces import Match
+    from aaah_core.interfaces import Codec, Match
     from aaah_core.messages import Call
     from aaah_core.plan import ConsumerPlan, Plan
 
-__all__ = ["misgiven", "misnamed", "require_match", "require_routes"]
+__all__ = ["misgiven", "misnamed", "require_frame", "require_match", "require_routes"]
 
 
 def misgiven(plan: Plan, hook: str, given: Any, answer: Any, expected: str) -> WrongAnswer:
@@ -35,6 +35,19 @@ def misnamed(plan: ConsumerPlan, call: Call) -> WrongAnswer:
     """Return the error of a call that a parser gave an action which is no text."""
     told = f"which gave a Call with {type(call.action).__name__} as `action`, and no text"
     return _wrong(plan, "aaah_request_parser", plan.parse, told)
+
+
+def require_frame(plan: ConsumerPlan, codec: Codec, frame: Any) -> str | bytes:
+    """Return what a codec encoded; refuse what is no frame of its kind."""
+    kind = str if codec.frame == "text" else bytes
+    if isinstance(frame, kind):
+        return frame
+    offered = (e for e in plan.answers if e.hook == "aaah_codecs" and e.subject == codec.name)
+    whose = next((f" of {each.plugin}" for each in offered), "")
+    raise WrongAnswer(
+        f"The codec {codec.name!r}{whose} encoded a payload as {type(frame).__name__}, and its "
+        f"`frame` is {codec.frame!r}: {type(codec).__qualname__}.encode returns {kind.__name__}."
+    )
 
 
 def require_match(plan: Plan, resolver: Any, match: Match) -> None:

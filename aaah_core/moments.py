@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,11 +13,15 @@ from typing import Any, Literal, TypeAlias
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
 
-from aaah_core.errors import WrongAnswer
+from aaah_core.errors import PermissionDenied, RequestError, WrongAnswer
 from aaah_core.interfaces import Check, Composition
+from aaah_core.logs import log_error
+from aaah_core.messages import Call
 from aaah_core.workers import run_sync
 
-__all__ = ["NAMES", "Moment", "Moments", "compile_check", "granted"]
+__all__ = ["NAMES", "Moment", "Moments", "blame", "compile_check", "granted"]
+
+logger = logging.getLogger("aaah.calls")
 
 Name: TypeAlias = Literal["connect", "call", "object", "event"]
 NAMES: tuple[Name, ...] = ("connect", "call", "object", "event")
@@ -62,25 +67,43 @@ def compile_check(check: Check, whose: object, check_of: CheckOf) -> Moments:
     return {name: combine(name, operands) for name in NAMES}
 
 
-def granted(answer: Any, source: str) -> bool:
+def granted(answer: Any, source: str, about: Any) -> bool:
     """Return whether a check's answer is a yes: True alone is one.
 
     Args:
         answer: What the check gave.
         source: That of its moment.
+        about: What it was asked about first: a call, or the scope of a connection.
 
     Raises:
-        WrongAnswer: It is no bool. Much that means no is true, such as `(False, "why")`.
+        PermissionDenied: It is no bool, which the log has as a `WrongAnswer`. Much that means no is
+            true, such as `(False, "why")`; and the negation of it must not let anybody pass.
     """
     if answer is True or answer is False:
         return answer
     if inspect.iscoroutine(answer):
         answer.close()
     remedy = "`await` is missing in it" if inspect.isawaitable(answer) else "return True or False"
-    raise WrongAnswer(
+    error = WrongAnswer(
         f"{source} gave {type(answer).__name__}, and must give True or False: {remedy}. Whoever it "
         f"was asked about is denied."
     )
+    call = about if isinstance(about, Call) else None
+    log_error(logger, error, "Error %s: %s gave no bool, and denies", source, call=call)
+    raise PermissionDenied
+
+
+def blame(error: Exception, source: str) -> None:
+    """Let the log say whose check raised an error.
+
+    Args:
+        error: What it raised.
+        source: That of its moment.
+    """
+    note = f"Asked was {source}."
+    # A refusal is no failure; and one exception may be raised for many calls.
+    if not isinstance(error, RequestError) and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
 
 
 def _own(check: Check, name: Name, whose: object) -> Moment | None:
@@ -98,8 +121,13 @@ def _settled(method: Callable[..., Any], source: str) -> Callable[..., bool]:
     """Let a method answer with an awaitable: a worker can wait for it."""
 
     def ask(*arguments: Any) -> bool:
-        answer = method(*arguments)
-        return granted(_result(answer) if inspect.isawaitable(answer) else answer, source)
+        try:
+            answer = method(*arguments)
+            answer = _result(answer) if inspect.isawaitable(answer) else answer
+        except Exception as error:
+            blame(error, source)
+            raise
+        return granted(answer, source, arguments[0])
 
     return ask
 
@@ -174,7 +202,7 @@ def _not(name: Name, operands: Sequence[Moments]) -> Moment | None:
         return not ask_in_worker(*arguments)
 
     async def negated(*arguments: Any) -> bool:
-        return not granted(await ask(*arguments), moment.source)
+        return not granted(await ask(*arguments), moment.source, arguments[0])
 
     return Moment(negated, True, plain, source) if moment.awaited else Moment.plain(plain, source)
 
@@ -191,7 +219,7 @@ def _fold(moments: Sequence[Moment], *, decisive: bool) -> Moment:
     async def mixed(*arguments: Any) -> bool:
         for moment in moments:
             asked = moment.ask(*arguments) if moment.awaited else run_sync(moment.ask, *arguments)
-            if granted(await asked, moment.source) is decisive:
+            if granted(await asked, moment.source, arguments[0]) is decisive:
                 return decisive
         return not decisive
 

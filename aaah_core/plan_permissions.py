@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aaah_core.answers import Answer, ask
-from aaah_core.check_requirements import require_check
+from aaah_core.check_requirements import require_check, require_permission
+from aaah_core.compatibility import CORE, canonical
 from aaah_core.guards import Guard
 from aaah_core.handlers import AsyncAPIActionHandler
 from aaah_core.interfaces import Check, Composition
@@ -16,7 +17,6 @@ from aaah_core.permissions import DefaultPermissions
 from aaah_core.requirements import no_check
 
 if TYPE_CHECKING:
-    from aaah_core.discovery import Plugin
     from aaah_core.plan import Plan
 
 __all__ = ["compile_permissions", "name_of"]
@@ -47,23 +47,27 @@ def _default_moments(plan: Plan) -> list[Moments]:
     return [] if check is None else [_compiled(plan, "the default of permission_classes", check)]
 
 
-def _compiled(plan: Plan, name: str, check: tuple[Check, Plugin]) -> Moments:
+def _compiled(plan: Plan, name: str, check: tuple[Check, object]) -> Moments:
     return compile_check(*check, partial(_require_check, plan, name))
 
 
-def _require_check(plan: Plan, name: str, permission: Any) -> tuple[Check, Plugin]:
+def _require_check(plan: Plan, name: str, permission: Any) -> tuple[Check, object]:
     check = _check(plan, permission)
     if check is None:
         raise no_check(plan, name, permission)
     return check
 
 
-def _check(plan: Plan, permission: Any) -> tuple[Check, Plugin] | None:
+def _check(plan: Plan, permission: Any) -> tuple[Check, object] | None:
     hook = "aaah_permission_check"
     arguments = {"handler_class": plan.handler_class, "permission": permission}
-    for plugin, check in ask(plan.registry, hook, **arguments):
-        plan.answers.append(Answer(hook, name_of(permission), plugin))
-        return require_check(check, plugin), plugin
+    for plugin, answer in ask(plan.registry, hook, **arguments):
+        plan.answers.append(Answer(hook, name_of(permission), plugin, permission))
+        if canonical(plugin.distribution) == CORE:  # another may ask them in its own way
+            require_permission(plan.handler_class, permission)
+        check, name = require_check(answer, plugin), name_of(permission)
+        # A check that serves many permissions says nothing of which it is.
+        return check, plugin if name in type(check).__name__ else f"{plugin} for {name}"
     return None
 
 

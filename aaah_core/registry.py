@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -144,11 +145,16 @@ def _order(
     for key in ("PLUGINS", "DISABLED_PLUGINS"):
         for name in getattr(settings, key):
             if name is not ... and name not in list(installed):
-                where = f"AAAH_{key}" if f"AAAH_{key}" in os.environ else f'AAAH["{key}"]'
                 registry.errors.append(
-                    f"{where} names {name!r}, and no such plugin is installed"
+                    f"{_where(key)} names {name!r}, and no such plugin is installed"
                     f"{conf.nearest(str(name), installed)} Installed: {', '.join(installed)}."
                 )
+    for name, times in Counter(map(_shown, settings.PLUGINS)).items():
+        if times > 1:
+            registry.errors.append(
+                f"{_where('PLUGINS')} names {name} more than once, and it has one place in the "
+                f"order of plugins: leave the others out."
+            )
     known = [name for name in settings.PLUGINS if name is ... or name in list(installed)]
     listed = list(dict.fromkeys(known))
     rest = [name for name in installed if name not in listed]
@@ -157,6 +163,14 @@ def _order(
         listed.append(...)
     place = listed.index(...)
     return [*listed[:place], *rest, *listed[place + 1 :]]
+
+
+def _shown(name: Any) -> str:
+    return "'...'" if name is ... else repr(name)
+
+
+def _where(key: str) -> str:
+    return f"AAAH_{key}" if f"AAAH_{key}" in os.environ else f'AAAH["{key}"]'
 
 
 def _is_default(found: Found) -> bool:
@@ -220,10 +234,15 @@ def _check_settings(registry: Registry, settings: conf.Settings, installed: Iter
             values = settings.PLUGIN_SETTINGS.get(name, {})
             try:
                 conf.read(values, schema, f'AAAH["PLUGIN_SETTINGS"][{name!r}]')
+                conf.require_defaults(name, schema)
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # noqa: BLE001 - a stranger's dataclass may raise anything
+            except WrongSettings as error:
                 plugins[name].fail(WrongSettings, str(error), "mend the setting")
+            except BaseException as error:  # noqa: BLE001 - a stranger's dataclass may raise anything
+                cause = f"reading its settings raised {type(error).__name__}: {error}"
+                remedy = "mend the setting, or the default in its dataclass"
+                plugins[name].fail(WrongSettings, cause, remedy)
 
 
 _process: Registry | None = None

@@ -10,13 +10,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import channel_layers
 from django.apps import apps
 
 from aaah_core import conf
 from aaah_core.answers import ask
+from aaah_core.check_requirements import takes
+from aaah_core.class_names import require_names
 from aaah_core.discovery import Plugin
 from aaah_core.errors import ConfigurationError
-from aaah_core.expectations import typed, wrong
+from aaah_core.expectations import shown, typed, wrong
 from aaah_core.interfaces import ACTION_MARK, Codec
 from aaah_core.limits import Limits
 
@@ -60,14 +64,28 @@ def require_django(consumer_class: type[AsyncAPIConsumer]) -> None:
 
 
 def require_consumer(consumer_class: type[AsyncAPIConsumer]) -> None:
-    """Refuse a `concurrency` or `groups` that cannot be."""
+    """Refuse names, `concurrency` or `groups` that cannot be, and groups without a layer."""
+    require_names(consumer_class)
     concurrency: Any = consumer_class.concurrency
     if not isinstance(concurrency, int) or concurrency < 1:
         raise _careless(consumer_class, "concurrency", "a whole number, 1 or more")
     groups: Any = consumer_class.groups
     # A property may be one that each connection asks anew.
-    if groups is not None and not hasattr(groups, "__get__") and not _is_collection(groups):
+    named = None if hasattr(groups, "__get__") else groups
+    if named is not None and not _is_collection(named):
         raise _careless(consumer_class, "groups", 'a list of names: groups = ["news"]')
+    if named or consumer_class.group_send_lookup_kwargs:
+        _require_layer(consumer_class)
+
+
+def _require_layer(consumer_class: type[AsyncAPIConsumer]) -> None:
+    alias = consumer_class.channel_layer_alias
+    # Configured, or set by a test; to make it is not needed yet.
+    if alias not in channel_layers.configs and alias not in channel_layers.backends:
+        entry = "" if alias == DEFAULT_CHANNEL_LAYER else f"[{alias!r}]"
+        raise ConfigurationError(
+            f"{consumer_class.__qualname__} uses groups: set CHANNEL_LAYERS{entry}."
+        )
 
 
 def require_handler(handler_class: type[Any]) -> None:
@@ -137,7 +155,12 @@ def require_collected(handler_class: type[Any], actions: Mapping[str, Any]) -> N
 
 
 def require_routable(handler_class: type[Any], ancestors: Sequence[type[Any]]) -> None:
-    """Refuse a consumer, and a handler whose routes lead to itself, the nearest ancestor first."""
+    """Refuse a consumer, a handler whose routes lead to itself, and names that cannot be.
+
+    Args:
+        handler_class: The handler.
+        ancestors: Those whose routes lead to it, the nearest first.
+    """
     if handler_class in ancestors:
         raise ConfigurationError(
             f"The routes of {handler_class.__qualname__} lead to {handler_class.__qualname__} "
@@ -148,6 +171,7 @@ def require_routable(handler_class: type[Any], ancestors: Sequence[type[Any]]) -
             f"The routes of {ancestors[0].__qualname__} lead to the consumer "
             f"{handler_class.__qualname__}, which owns a socket: route to a handler."
         )
+    require_names(handler_class)
 
 
 def no_codec(plan: ConsumerPlan, name: str, offered: Mapping[str, Any]) -> ConfigurationError:
@@ -197,9 +221,10 @@ def _wires(plan: ConsumerPlan, hook: str) -> list[str]:
 
 def no_check(plan: Plan, name: str, permission: Any) -> ConfigurationError:
     """Return the error of an entry of `permission_classes` or the like that nobody answers for."""
+    told = f"{name} of {plan.handler_class.__qualname__} has {shown(permission)}"
     return ConfigurationError(
-        f"{name} of {plan.handler_class.__qualname__} has {permission!r}, and no loaded plugin "
-        f"knows what it is. Install or enable the plugin it belongs to. {_left_out(plan)}".rstrip()
+        f"{told}, and no loaded plugin knows what it is. Install or enable the plugin it belongs "
+        f"to. {_left_out(plan)}".rstrip()
     )
 
 
@@ -233,9 +258,14 @@ def _codec_fault(codec: Codec) -> str | None:
         )
     if frame not in ("text", "bytes"):
         return f"the `frame` of a codec is 'text' or 'bytes', and not {frame!r}."
-    for method in (codec.encode, codec.decode):
+    for method, what, given in (
+        (codec.encode, "encode", "(payload)"),
+        (codec.decode, "decode", "(frame, limits)"),
+    ):
         if iscoroutinefunction(method):
-            return f"its {method.__name__} is async, and is called without `await`."
+            return f"its {what} is async, and is called without `await`."
+        if not takes(method, given):
+            return f"its {what} cannot be called as {what}{given}."
     return None
 
 
@@ -266,5 +296,5 @@ def _is_collection(value: Any) -> bool:
 
 
 def _careless(owner: type[Any], attribute: str, fix: str) -> ConfigurationError:
-    value = getattr(owner, attribute)
-    return ConfigurationError(f"{owner.__qualname__}.{attribute} is {value!r}. It is {fix}.")
+    value = shown(getattr(owner, attribute))
+    return ConfigurationError(f"{owner.__qualname__}.{attribute} is {value}. It is {fix}.")

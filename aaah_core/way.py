@@ -12,7 +12,7 @@ from aaah_core.guards import ancestor
 from aaah_core.interfaces import Action, CallNext, Middleware
 from aaah_core.messages import Call, Reply
 from aaah_core.mistakes import misgiven
-from aaah_core.moments import granted
+from aaah_core.moments import blame, granted
 from aaah_core.outcome import FAILURES, settle
 from aaah_core.replies import PLAIN, to_reply
 from aaah_core.running import current_running
@@ -117,7 +117,12 @@ def _innermost(plan: Plan, run: Run) -> CallNext:
                 if ask(call) is not True:
                     raise PermissionDenied
             for ask, moment in awaited:
-                if (answer := await ask(call)) is not True and not granted(answer, moment.source):
+                try:
+                    answer = await ask(call)
+                except Exception as error:
+                    blame(error, moment.source)
+                    raise
+                if answer is not True and not granted(answer, moment.source, call):
                     raise PermissionDenied
             result = await run(handler, call)
             return Reply(result) if type(result) in PLAIN else to_reply(result)
@@ -132,7 +137,12 @@ async def _require(above: Any, handler: Any, call: Call) -> None:
     """Ask the parents' checks, each about its own handler."""
     for up, moment in above:
         call.handler = ancestor(handler, up)
-        if not granted(await moment.ask(call), moment.source):
+        try:
+            answer = await moment.ask(call)
+        except Exception as error:
+            blame(error, moment.source)
+            raise
+        if not granted(answer, moment.source, call):
             raise PermissionDenied
     call.handler = handler
 

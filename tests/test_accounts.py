@@ -151,7 +151,7 @@ async def test_a_cache_that_is_away_ends_nobodys_session(
             await looked(2)
         assert (await client.call("who"))["data"] == "carla"
         await looked(2)
-        assert "nobody knows which sessions ended" in caplog.text
+        assert "backends.cache.SessionStore answers, a logout elsewhere ends no" in caplog.text
         assert (await client.call("who"))["data"] == "carla"
 
 

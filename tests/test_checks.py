@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from channels.layers import channel_layers
@@ -14,32 +12,18 @@ from django.test import override_settings
 from django.urls import include, path, re_path
 from importlib_metadata import version
 
-from aaah_core import AsyncActionHandler, AsyncAPIConsumer, backtracking, checks
+from aaah_core import AsyncActionHandler, AsyncAPIConsumer, backtracking
 from aaah_core.testing import registry
 from tests.conftest import plugin
+from tests.system_checks import found, no_leftovers
+
+__all__ = ["no_leftovers"]  # a fixture that all here use
 
 SQLITE = "django.db.backends.sqlite3"
 
 
 def nothing():
     """Answer as a hook, of a name that none has."""
-
-
-def found(check_id):
-    """Return what Django's own run finds, of one id."""
-    return [each for each in run_checks(tags=["aaah"]) if each.id == check_id]
-
-
-@pytest.fixture(autouse=True)
-def no_leftovers(monkeypatch):
-    """Hide the consumers of other tests, wrong ones among them: a class lives on for a while."""
-    before = set(checks._children(AsyncAPIConsumer))
-    children = checks._children
-
-    def own(parent):
-        return (child for child in children(parent) if child not in before)
-
-    monkeypatch.setattr(checks, "_children", own)
 
 
 def test_nothing_is_said_of_what_is_right(core):
@@ -113,49 +97,6 @@ def test_where_plugins_are_at_fault_consumers_are_not_blamed():
         codecs = ("jsn",)
 
     with registry(plugin(aaah_codec=nothing)):
-        assert found("aaah.E002") == []
-
-
-def application(monkeypatch, source):
-    """Make a module `site_under_check`, which has an application if its source gives one."""
-
-    class Finder:
-        @staticmethod
-        def find_spec(name, path=None, target=None):
-            if name != "site_under_check":
-                return None
-            from importlib.machinery import ModuleSpec
-
-            return ModuleSpec(name, Finder)
-
-        @staticmethod
-        def create_module(spec):
-            return ModuleType(spec.name)
-
-        @staticmethod
-        def exec_module(module):
-            exec(source, vars(module))
-
-    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
-    monkeypatch.delitem(sys.modules, "site_under_check", raising=False)
-    return override_settings(ASGI_APPLICATION="site_under_check.application")
-
-
-def test_the_consumers_of_the_asgi_application_are_compiled(core, monkeypatch):
-    source = """if True:
-        from aaah_core import AsyncAPIConsumer
-        class Far(AsyncAPIConsumer):
-            wire = "nobodys"
-        application = Far.as_asgi()
-    """
-    with application(monkeypatch, source):
-        (error,) = found("aaah.E002")  # once, though the class is found as well
-    assert "Far" in error.msg
-
-
-@pytest.mark.parametrize("source", ["application = None", "import nothing_of_this_name", ""])
-def test_an_application_that_cannot_be_imported_is_for_the_server_to_say(core, monkeypatch, source):
-    with application(monkeypatch, source):
         assert found("aaah.E002") == []
 
 
@@ -280,21 +221,6 @@ def test_where_something_is_set_up_wrongly_no_route_is_looked_at(core, monkeypat
     with registry(plugin(aaah_codec=nothing)):
         assert found("aaah.W002") == []
     assert Wrong.codecs
-
-
-def test_the_routes_of_the_asgi_application_are_looked_at(core, monkeypatch):
-    source = """if True:
-        from aaah_core import AsyncActionHandler, AsyncAPIConsumer
-        from django.urls import re_path
-        class Leaf(AsyncActionHandler):
-            pass
-        class Far(AsyncAPIConsumer):
-            routepatterns = [re_path(r"([a-z]+)+/", Leaf.as_aaah())]
-        application = Far.as_asgi()
-    """
-    with application(monkeypatch, source):
-        messages = checks.check_routes()
-    assert [each.id for each in messages] == ["aaah.W002"]
 
 
 # aaah.W003

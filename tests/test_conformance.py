@@ -367,12 +367,12 @@ MISSHAPEN = {
     ),
     "a codec that is taken": (
         {"source": HOOK.format("aaah_codecs()", "[type('J', (Codec,), dict(name='json', "
-         "frame='text', encode=len, decode=len))()]")},
+         "frame='text', encode=len, decode=max))()]")},
         ["The codec 'json' is offered twice"],
     ),
     "a codec that does not conform": (
         {"source": HOOK.format("aaah_codecs()", "[type('J', (Codec,), dict(name='jay', "
-         "frame='text', encode=len, decode=len))()]")},
+         "frame='text', encode=len, decode=max))()]")},
         ["does not conform", "let `encode` write to_plain(payload)"],
     ),
     "every wire": (

@@ -321,16 +321,6 @@ async def test_publishing_without_a_layer_says_what_to_set(no_layer):
         await apublish("all", "news")
 
 
-async def test_groups_without_a_layer_end_the_connection_and_the_log_says_what_to_set(
-    no_layer, caplog
-):
-    with pytest.raises(Refused) as refused:
-        async with connect(Room.as_asgi()):
-            pass
-    assert refused.value.code == 4503
-    assert "Room uses groups: set CHANNEL_LAYERS." in caplog.text
-
-
 async def test_a_consumer_without_groups_needs_no_layer(no_layer):
     async with connect(consumer(hello).as_asgi()) as client:
         assert (await client.call("hello"))["data"] == "hello"

@@ -578,7 +578,7 @@ async def test_a_permission_that_forgets_an_await_lets_nobody_pass(combine, capl
         async def has_permission(self, *args, **kwargs):
             return super().has_permission(*args, **kwargs)
 
-    assert await status_of(members(combine(Forgetful)), NOBODY) == 500
+    assert await status_of(members(combine(Forgetful)), NOBODY) == 403
     assert "`await` is missing" in caplog.text
 
 

@@ -601,7 +601,10 @@ CARELESS = {
     ),
     "throttles that are asked for": (
         {"throttle_classes": property(lambda self: [])},
-        ["Chat.throttle_classes is <property", "throttle_classes = [UserRateThrottle]"],
+        [
+            "Chat.throttle_classes is an object of <class 'property'>",
+            "throttle_classes = [UserRateThrottle]",
+        ],
     ),
     "a route by itself": (
         {"routepatterns": path("leaf/", Leaf.as_aaah())},

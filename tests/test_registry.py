@@ -355,12 +355,23 @@ def test_a_list_without_dots_loads_what_it_names_and_the_defaults_and_lists_the_
     assert built.problems() == []
 
 
-def test_a_name_that_stands_twice_is_loaded_once(install):
+@pytest.mark.parametrize(
+    ("names", "told"), [(["ant", ..., "ant", "ant"], "'ant'"), ([..., "ant", ...], "'...'")]
+)
+def test_a_name_that_stands_twice_is_refused_as_it_can_have_one_place(install, names, told):
     install("aaah-ant", "ant")
-    with override_settings(AAAH={"PLUGINS": ["ant", "ant", ...]}):
+    with override_settings(AAAH={"PLUGINS": names}):
         built = registries.build()
+    [problem] = built.problems()
+    assert problem.startswith(f'AAAH["PLUGINS"] names {told} more than once')
     assert loaded(built).count("ant") == 1
-    assert built.problems() == []
+
+
+def test_a_name_that_stands_twice_in_a_variable_is_said_to_be_there(install, environ):
+    install("aaah-ant", "ant")
+    environ(AAAH_PLUGINS="ant,...,ant")
+    [problem] = registries.build().problems()
+    assert problem.startswith("AAAH_PLUGINS names 'ant' more than once")
 
 
 @pytest.mark.parametrize("key", ["PLUGINS", "DISABLED_PLUGINS", "PLUGIN_SETTINGS"])

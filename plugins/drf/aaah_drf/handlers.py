@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
+from asgiref.sync import iscoroutinefunction
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework.generics import get_object_or_404
@@ -29,6 +30,12 @@ _NOT_ASKED = {
     "check_throttles": "write a throttle class",
     "initial": "write a permission class, or a middleware (the hook aaah_middleware)",
 }
+#: What DRF's actions call without `await`: an async one does nothing, and its client is told 201.
+_NOT_AWAITED = (
+    *("perform_create", "perform_update", "perform_destroy", "get_queryset", "get_object"),
+    *("get_serializer", "get_serializer_class", "get_serializer_context", "filter_queryset"),
+    *("paginate_queryset", "get_paginated_response", "check_object_permissions"),
+)
 
 
 class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
@@ -74,6 +81,12 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
             if hasattr(cls, name):
                 raise ConfigurationError(
                     f"{cls.__qualname__} has {name}(), and nobody calls it: {instead}."
+                )
+        for name in _NOT_AWAITED:
+            if iscoroutinefunction(getattr(cls, name, None)):
+                raise ConfigurationError(
+                    f"{cls.__qualname__} has an async {name}(), which nobody awaits, as in DRF: "
+                    f"make it a plain `def`, which runs in a worker thread and may use the ORM."
                 )
 
     @property

@@ -69,7 +69,7 @@ class _Operand:
     """
 
     def __init__(self, permission_class: Any) -> None:
-        self.permission_class = permission_class
+        self.permission_class = self.__wrapped__ = permission_class
         self.__name__ = permission_class.__name__
 
 
