@@ -30,8 +30,8 @@ from aaah_core.turns import Turns
 from aaah_core.wrapped import WrappedTransport, is_wrapped
 
 if TYPE_CHECKING:
-    from aaah_core import events
     from aaah_core.consumers import AsyncAPIConsumer
+    from aaah_core.deliveries import Queue
     from aaah_core.interfaces import Codec
     from aaah_core.plan import ConsumerPlan
 
@@ -91,7 +91,7 @@ class Connection:
         #: The hub of its channel layer; None where no layer is set.
         self.hub: Hub | None = hub_of(consumer)
         #: What the layer brought and does not go straight out; None where nothing waits.
-        self.events: events.Queue | None = None
+        self.events: Queue | None = None
         #: Whether it runs what the layer brings.
         self.hears = True
         self._membership: Membership | None = None

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import deque
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec.msgpack import Encoder, decode
+from msgspec.msgpack import Encoder
 
 from aaah_core.counters import count
-from aaah_core.event_checks import Asked, asked_about, permitted
-from aaah_core.logs import log_error
+from aaah_core.deliveries import TYPE, Delivery, Queue, event_of, failed
+from aaah_core.event_checks import asked_about
 from aaah_core.messages import Event
 from aaah_core.mistakes import require_frame
-from aaah_core.outcome import FAILURES
-from aaah_core.running import current_task
 from aaah_core.shaping import shaped
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
 
-__all__ = [
-    "TYPE",
-    "VERSION",
-    "Queue",
-    "deliver",
-    "hold",
-    "resync",
-    "settled",
-    "understood",
-]
+__all__ = ["TYPE", "VERSION", "deliver", "resync", "understood"]
 
 logger = logging.getLogger("aaah.events")
 
-#: The type of the layer messages that carry an `Event`.
-TYPE = "aaah.event"
-#: Their form. Processes of several releases may share a layer while they are replaced.
+#: The form of the layer messages of `TYPE`. Processes of several releases may share a layer while
+#: they are replaced.
 VERSION = 1
 #: What members are told who may have missed something.
 RESYNC = "aaah.resync"
@@ -50,74 +34,6 @@ _LOGGED = 1_000
 
 #: For the size of a message; what only an in-memory layer carries counts as nothing.
 _measured = Encoder(enc_hook=lambda value: None).encode
-
-_FIELDS = frozenset(Event.__struct_fields__)
-
-
-@dataclass(slots=True, frozen=True)
-class Delivery:
-    """A message for connections of one plan and codec, with what is the same for all of them."""
-
-    message: dict[str, Any]
-    #: None where another's plain `group_send` calls a method.
-    event: Event | None
-    #: What goes out; None where a method is called.
-    frame: str | bytes | None
-    asked: Asked
-    #: Bytes, about, that it takes while it waits.
-    size: int
-    #: The group it came through; None where it came through a connection's own channel.
-    group: str | None
-
-
-class Queue:
-    """What a connection has to do with deliveries that cannot go straight out, in order.
-
-    It lives, and its task with it, as long as there are any, or may be some: while the
-    connection's memberships are asked for again, whatever comes waits here.
-    """
-
-    __slots__ = ("_connection", "_size", "_waiting", "task")
-
-    def __init__(self, connection: Connection, *first: Delivery) -> None:
-        self._connection = connection
-        self._waiting = deque(first)
-        self._size = sum(delivery.size for delivery in first)
-        connection.events = self  # before the task: some loops begin it, and may end it, at once
-        # No call's context is an event's.
-        self.task = asyncio.create_task(self._run(), context=connection.context)
-
-    def put(self, delivery: Delivery) -> None:
-        """Let a delivery wait; who lags too far behind is closed."""
-        limits, size = self._connection.plan.limits, self._size + delivery.size
-        if len(self._waiting) < limits.outbox and size <= limits.outbox_bytes:
-            self._waiting.append(delivery)
-            self._size = size
-        else:
-            self._connection.transport.overload()
-
-    async def _run(self) -> None:
-        try:
-            while self._waiting or self._connection.settling is not None:
-                await settled(self._connection)
-                if self._waiting:
-                    delivery = self._waiting.popleft()
-                    self._size -= delivery.size
-                    await _run(self._connection, delivery)
-        finally:
-            self._connection.events = None
-
-
-async def settled(connection: Connection) -> None:
-    """Wait until a connection's memberships are those that its user may have."""
-    if connection.settling is not None:
-        await asyncio.wait([connection.settling])
-
-
-def hold(connection: Connection) -> None:
-    """Let nothing reach a connection until its memberships are settled."""
-    if connection.events is None and connection.hears:
-        Queue(connection)
 
 
 def deliver(
@@ -141,7 +57,7 @@ def deliver(
         try:
             _give(members, message, group, frames)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next message comes
-            _failed(members[0], message, error)
+            failed(members[0], message, error)
 
 
 def understood(message: Mapping[str, Any]) -> bool:
@@ -174,7 +90,7 @@ def resync(audiences: Iterable[Mapping[Connection, None]], group: str) -> None:
                 _push(members, Delivery(message, event, frame, [], _size(message, frame), group))
                 count("events", "resync", len(members))
         except Exception as error:  # noqa: BLE001 - as in `deliver`
-            _failed(members[0], {"type": RESYNC}, error)
+            failed(members[0], {"type": RESYNC}, error)
 
 
 def _first(*what: object) -> bool:
@@ -192,7 +108,7 @@ def _give(
     frames: dict[tuple[int, int], str | bytes | None],
 ) -> None:
     plan, consumer = members[0].plan, members[0].consumer
-    event = _event(message) if message["type"] == TYPE else None
+    event = event_of(message) if message["type"] == TYPE else None
     frame = None
     if consumer.event_method(message["type"] if event is None else event.name) is None:
         if event is None:
@@ -233,13 +149,6 @@ def _size(message: dict[str, Any], frame: str | bytes | None) -> int:
         return 0
 
 
-def _event(message: dict[str, Any]) -> Event:
-    event = Event(**{name: value for name, value in message.items() if name in _FIELDS})
-    if type(event.data) is bytes:  # as `apublish` sends it
-        event.data = decode(event.data)
-    return event
-
-
 def _frame(
     member: Connection, event: Event, frames: dict[tuple[int, int], str | bytes | None]
 ) -> str | bytes | None:
@@ -256,57 +165,3 @@ def _queue(member: Connection, delivery: Delivery) -> None:
         member.events.put(delivery)
     elif member.hears:
         Queue(member, delivery)  # which is the member's from now on
-
-
-async def _run(connection: Connection, delivery: Delivery) -> None:
-    try:
-        if delivery.frame is not None and connection.transport.accepted:
-            await _act(connection, delivery)
-        else:
-            async with connection.turns.event():
-                await _act(connection, delivery)
-    except FAILURES as error:
-        if isinstance(error, asyncio.CancelledError) and current_task().cancelling():
-            raise
-        _failed(connection, delivery.message, error)
-
-
-async def _act(connection: Connection, delivery: Delivery) -> None:
-    transport, event = connection.transport, delivery.event
-    if not transport.accepted or transport.ended is not None:
-        return
-    async with asyncio.timeout(connection.plan.limits.deadline):
-        if not await _is_for(connection, delivery):
-            return
-        if delivery.frame is not None:
-            transport.push(delivery.frame)
-            return
-        # Each has its own, as from the layer: what one changes is nobody else's.
-        given: Any = deepcopy(delivery.message) if event is None else _event(delivery.message)
-        name = given["type"] if event is None else event.name
-        method = connection.consumer.event_method(name)
-        if method is not None:
-            await method(given)
-
-
-async def _is_for(connection: Connection, delivery: Delivery) -> bool:
-    """Return whether a connection's user may have what the group was sent, and the event."""
-    while True:
-        await settled(connection)
-        changes = connection.changes
-        if connection.joined is not None and delivery.group in connection.joined.lost:
-            return False
-        event, action = delivery.event, delivery.message.get("action")
-        if event is not None and not await permitted(
-            connection.consumer, event, action, delivery.asked
-        ):
-            return False
-        if changes == connection.changes:  # or it is another user's by now
-            return True
-
-
-def _failed(connection: Connection, message: dict[str, Any], error: BaseException) -> None:
-    name, kind = type(connection.consumer).__qualname__, message.get("type")
-    kind = message.get("name", kind) if kind == TYPE else kind
-    told = "Error %s: an event of type %.100r failed in %s"
-    log_error(logger, error, told, kind, name, consumer=connection.consumer)

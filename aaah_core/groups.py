@@ -18,7 +18,7 @@ from aaah_core import conf, events
 from aaah_core.counters import count
 from aaah_core.errors import ConfigurationError, Unpublished
 from aaah_core.event_checks import handler_name, parent_names
-from aaah_core.hub import is_lost, loop_of
+from aaah_core.hubs import is_lost, loop_of
 from aaah_core.layers import in_memory, is_quick, require_group_name, within
 from aaah_core.logs import log_error
 from aaah_core.messages import MISSING, Call

@@ -15,7 +15,6 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
-from weakref import WeakKeyDictionary
 
 from aaah_core import events, layers
 from aaah_core.care import Care
@@ -27,7 +26,7 @@ from aaah_core.listening import listen, stop
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
 
-__all__ = ["Hub", "hub", "is_lost", "loop_of"]
+__all__ = ["Hub"]
 
 logger = logging.getLogger("aaah.hub")
 
@@ -282,36 +281,3 @@ class Hub:
         except StopIteration as end:
             return cast(str, end.value)
         raise RuntimeError(f"{type(self.layer).__qualname__}.new_channel() waits only now and then")
-
-
-#: By event loop and layer. What a layer runs belongs to a loop.
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Hub]] = WeakKeyDictionary()
-
-
-def hub(layer: Any) -> Hub:
-    """Return the hub of a channel layer in the event loop that runs."""
-    loop = asyncio.get_running_loop()
-    hubs = _hubs.get(loop)
-    if hubs is None:
-        # A task refers to its loop: the groups of one that was closed amid its work hold it.
-        for closed in [each for each in _hubs if each.is_closed()]:
-            del _hubs[closed]
-        hubs = _hubs[loop] = {}
-    found = hubs.get(id(layer))  # which it holds, so no other can have its id
-    if found is None:
-        found = hubs[id(layer)] = Hub(layer)
-    return found
-
-
-def is_lost(layer: Any) -> bool:
-    """Return whether a layer is away, as far as is known in the event loop that runs."""
-    found = _hubs.get(asyncio.get_running_loop(), {}).get(id(layer))
-    return found is not None and found.lost
-
-
-def loop_of(layer: Any) -> asyncio.AbstractEventLoop | None:
-    """Return an event loop that runs, and in which a layer has groups; None where there is none."""
-    for loop, hubs in list(_hubs.items()):
-        if loop.is_running() and id(layer) in hubs:
-            return loop
-    return None

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from aaah_core import events
+from aaah_core import deliveries
 from aaah_core.close_codes import CloseCode
 from aaah_core.logs import log_error
 from aaah_core.messages import MISSING, OBJECTS, Call, Event, current_call
@@ -52,7 +52,7 @@ def begin(connection: Connection, *, admit: bool = True) -> None:
         loop = asyncio.get_running_loop()
         connection.settling = asyncio.Task(_settle(connection), loop=loop)
         if connection.joined is not None:
-            events.hold(connection)
+            deliveries.hold(connection)
 
 
 async def settled(connections: Iterable[Connection], seconds: float | None = None) -> None:

@@ -14,7 +14,8 @@ from channels.layers import get_channel_layer
 from aaah_core import events, identity
 from aaah_core.errors import ConfigurationError, PermissionDenied, TooLarge
 from aaah_core.groups import group_name
-from aaah_core.hub import Hub, hub
+from aaah_core.hub import Hub
+from aaah_core.hubs import hub
 from aaah_core.layers import require_group_name, within
 from aaah_core.listening import listen, stop
 from aaah_core.messages import Call, current_call

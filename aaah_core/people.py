@@ -19,7 +19,7 @@ from aaah_core.accounts import Finding
 from aaah_core.close_codes import CloseCode
 from aaah_core.credentials import Credential
 from aaah_core.groups import group_name
-from aaah_core.hub import hub
+from aaah_core.hubs import hub
 from aaah_core.layers import within
 from aaah_core.listening import listen, stop
 from aaah_core.logs import printable

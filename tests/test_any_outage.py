@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aaah_core import AsyncAPIConsumer, Unpublished, apublish, canary, care, hub
+from aaah_core import AsyncAPIConsumer, Unpublished, apublish, canary, care, hub, hubs
 from aaah_core.testing import connect, registry
 from tests.conftest import action, collector
 from tests.redis_server import layer_of
@@ -233,7 +233,7 @@ class Outages(RuleBasedStateMachine):
 
     async def quiet(self):
         """Wait until nobody is left anywhere: neither tasks here, nor channels in the layer."""
-        while hub.hub(self.world.layer)._groups or hub.hub(self.world.layer)._tasks:  # noqa: ASYNC110 - nothing tells
+        while hubs.hub(self.world.layer)._groups or hubs.hub(self.world.layer)._tasks:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
         if self.world.quick:
             while self.world.layer.groups:  # noqa: ASYNC110 - as above

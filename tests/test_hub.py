@@ -14,8 +14,7 @@ from channels.layers import InMemoryChannelLayer, channel_layers
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from aaah_core import AsyncAPIConsumer, BasePermission, apublish, care
-from aaah_core import hub as hubs
+from aaah_core import AsyncAPIConsumer, BasePermission, apublish, care, hubs
 from aaah_core.defaults.json import JSONCodec
 from aaah_core.hub import Hub
 from aaah_core.testing import connect

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from channels.layers import channel_layers
 
-from aaah_core import AsyncAPIConsumer, Unpublished, apublish, canary, care, hub
+from aaah_core import AsyncAPIConsumer, Unpublished, apublish, canary, care, hub, hubs
 from aaah_core.listening import listen
 from aaah_core.testing import connect
 from tests.conftest import Socket, action
@@ -60,7 +60,7 @@ class Room(AsyncAPIConsumer):
 
 async def lost(layer):
     """Wait until the process knows that the layer is away."""
-    await until(lambda: hub.hub(layer).lost)
+    await until(lambda: hubs.hub(layer).lost)
 
 
 async def until(condition):
@@ -121,7 +121,7 @@ async def test_a_layer_that_hangs_or_fails_ends_no_connection_and_keeps_none_fro
             for client in (old, new, brief):
                 assert await client.receive() == RESYNC
             await until(lambda: set(layer.groups) == {"room", "club"})
-            await until(lambda: not hub.hub(layer).lost)
+            await until(lambda: not hubs.hub(layer).lost)
             await apublish("club", "news", 1)
             for client in (old, new):
                 assert (await next_event(client, "news"))["data"] == 1
@@ -160,7 +160,7 @@ async def test_a_group_of_an_impossible_name_is_no_loss_of_the_layer(layer):
     async with connect(Room.as_asgi()) as client:
         for name in ("join", "leave"):
             assert (await client.call(name, group="a room"))["status"] == 500
-        assert not hub.hub(layer).lost
+        assert not hubs.hub(layer).lost
 
 
 async def test_a_queue_that_was_full_is_told_to_all_members(layer, settings, monkeypatch, caplog):
@@ -319,7 +319,7 @@ async def test_a_group_that_is_new_while_others_are_joined_again_is_joined_too(
         await amid.wait()
         assert (await new.call("join", group="club"))["status"] == 204
         go_on.set()
-        await until(lambda: not hub.hub(layer).lost)
+        await until(lambda: not hubs.hub(layer).lost)
         await apublish("club", "news", 1)
         assert (await next_event(new, "news"))["data"] == 1
         assert await old.receive() == RESYNC
@@ -342,8 +342,8 @@ async def test_groups_left_or_joined_while_the_layer_is_asked_anew_are_listened_
             await stop(task)
 
         monkeypatch.setattr(hub, "stop", leave_and_join)
-        hub.hub(layer)._groups["room"].joined = False  # as where the layer did not take it
-        await hub.hub(layer).listen_again()
+        hubs.hub(layer)._groups["room"].joined = False  # as where the layer did not take it
+        await hubs.hub(layer).listen_again()
         await meanwhile[0]
         listening = [each for each in asyncio.all_tasks() if each.get_coro().__name__ == "listen"]
         assert len(listening) == 3  # to the one group that is left, and to each one's own channel
