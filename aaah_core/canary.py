@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from channels.exceptions import ChannelFull
 
 from aaah_core.layers import capacity, longest, within
-from aaah_core.listening import listen, stop
+from aaah_core.listening import end, listen, stop
 
 if TYPE_CHECKING:
     from aaah_core.hub import Hub
@@ -82,10 +82,14 @@ class Canary:
         if message.get("number") == self._number and self._back and not self._back.done():
             self._back.set_result(None)
 
-    async def rest(self) -> None:
-        """Listen no more."""
+    async def rest(self, *, forgotten: bool = False) -> None:
+        """Listen no more.
+
+        Args:
+            forgotten: Whether the layer brings nothing to who listens now.
+        """
         if self._task is not None:
             task, self._task = self._task, None
             # A layer that subscribes would send to the old one before anybody listens again.
-            self._channel = ""
-            await stop(task)
+            channel, self._channel = self._channel, ""
+            await (stop(task) if forgotten else end(self._hub, channel, task))

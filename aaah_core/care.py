@@ -131,4 +131,4 @@ class Care:
     async def listen_again(self) -> None:
         """Ask the layer anew for the canary."""
         if self._canary is not None:
-            await self._canary.rest()
+            await self._canary.rest(forgotten=True)

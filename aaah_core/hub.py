@@ -21,7 +21,7 @@ from aaah_core.care import Care
 from aaah_core.counters import count
 from aaah_core.group import Group
 from aaah_core.layers import within
-from aaah_core.listening import listen, stop
+from aaah_core.listening import end, listen, stop
 
 if TYPE_CHECKING:
     from aaah_core.connection import Connection
@@ -49,6 +49,10 @@ class Hub:
         self.layer = layer
         #: How many messages the layer has brought to groups.
         self.received = 0
+        #: The last message to a channel that is listened to no more; nobody else can make it.
+        self.last_message = {"type": "aaah.end", "hub": uuid4().hex}
+        #: Held while a listener is ended with it, and how many are.
+        self.turn, self.ending = asyncio.Lock(), 0
         self._groups: dict[str, Group] = {}
         # A loop holds its tasks weakly.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -233,7 +237,7 @@ class Hub:
             await self.take_out(group.name, group.channel)
         finally:
             if group.task is not None:
-                await stop(group.task)
+                await end(self, group.channel, group.task)
 
     async def take_out(self, name: str, channel: str) -> None:
         """Take a channel out of a group; where the layer is away, once that is back.

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from channels.layers import get_channel_layer
@@ -17,7 +16,7 @@ from aaah_core.groups import group_name
 from aaah_core.hub import Hub
 from aaah_core.hubs import hub
 from aaah_core.layers import require_group_name, within
-from aaah_core.listening import listen, stop
+from aaah_core.listening import end, listen
 from aaah_core.messages import Call, current_call
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ class Membership:
     async def stop(self) -> None:
         """Stop listening to its own channel."""
         if self._task is not None:
-            await stop(self._task)
+            await end(self._hub, cast(str, self.known_name), self._task)
 
     async def leave_all(self) -> None:
         """Leave the groups that are left, each whatever becomes of the others."""
@@ -182,11 +181,12 @@ class Membership:
             not self.connection.hears or self._task is not None
         ):  # two threads may have asked at once
             return
-        audience = {self.connection: None}
-        listening = listen(
-            self._hub, cast(str, self.known_name), partial(events.deliver, [audience])
-        )
+        listening = listen(self._hub, cast(str, self.known_name), self._arrived)
         self._task = asyncio.create_task(listening)
+
+    def _arrived(self, message: Any) -> None:
+        if self.connection.hears:
+            events.deliver([{self.connection: None}], message)
 
 
 async def at_home(connection: Connection, work: Coroutine[Any, Any, None]) -> None:

@@ -19,6 +19,8 @@ class Remote(BaseChannelLayer):
     Attributes:
         state: "up"; "dead", where calls fail; "frozen", where they wait until it is up again.
         stalled: Whether the process takes nothing out of its queue.
+        spills: Whether who is cancelled while it waits takes along what comes next, as one that
+            fetches from Redis does.
         deaf: Whether those that wait now are forgotten, as by a network that swallowed them.
         groups: By name: the channels in it, and since when.
         asked: How often each method was called.
@@ -35,6 +37,7 @@ class Remote(BaseChannelLayer):
         self.buffers = defaultdict(deque)
         self._forgotten = set()
         self._waiting = set()
+        self.spills = self._spilt = False
         self._news = asyncio.Event()
 
     def become(self, state):
@@ -81,7 +84,9 @@ class Remote(BaseChannelLayer):
             self._put(channels, message)
 
     def _put(self, channels, message):
-        self.queue.append((channels, dict(message)))
+        if not self._spilt:
+            self.queue.append((channels, dict(message)))
+        self._spilt = False
         self.tell()
 
     async def group_add(self, group, channel):
@@ -112,5 +117,8 @@ class Remote(BaseChannelLayer):
                         self.tell()
                         continue
                 await self._news.wait()
+        except asyncio.CancelledError:
+            self._spilt = self.spills
+            raise
         finally:
             self._waiting.discard(me)

@@ -231,7 +231,7 @@ async def test_without_a_canary_a_layer_that_fails_is_found_all_the_same(layer, 
         assert await client.receive() == RESYNC
         await apublish("room", "news", 1)
         assert (await next_event(client, "news"))["data"] == 1
-    assert layer.asked["send"] == 0
+        assert layer.asked["send"] == 0
 
 
 async def test_memberships_are_renewed_before_they_expire(layer, settings):
