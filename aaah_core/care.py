@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aaah_core import conf
 from aaah_core.canary import Canary
-from aaah_core.layers import capacity, in_memory, refresh_every
+from aaah_core.layers import capacity, in_memory, refresh_every, wires
 from aaah_core.listening import SHORTEST, pauses
 from aaah_core.logs import printable
 
@@ -35,6 +35,8 @@ class Care:
         room = capacity(hub.layer)
         # So often that a queue which was full is looked at before it is empty.
         self._messages = None if room is None or self._canary is None else max(room // 4, 1)
+        # By what the layer heard at the last look, by number.
+        self._wires: dict[int, object] = {}
         self._expires = refresh_every(hub.layer)
         self._pause = SHORTEST
         self._timer: asyncio.TimerHandle | None = None
@@ -118,6 +120,7 @@ class Care:
     async def _see(self) -> None:
         lost, now = self.lost, asyncio.get_running_loop().time()
         crowded = await self._canary.fly() if self._canary is not None else False
+        rewired = self._canary is not None and self._rewired()
         if lost or (self._expires is not None and now - self._renewed >= self._expires):
             await self._hub.join_again()
             self._renewed = now
@@ -125,8 +128,16 @@ class Care:
             self._hub.wake()
             self.lost, self._pause = False, SHORTEST
             logger.warning("The channel layer is back; members are told to resync.")
-        if lost or crowded:
+        if rewired or lost or crowded:
             self._hub.resync()
+
+    def _rewired(self) -> bool:
+        """Return whether the layer was deaf for a moment since it was last asked."""
+        before = self._wires.copy()
+        # One that is away is compared when it is back.
+        found = enumerate(wires(self._hub.layer))
+        self._wires |= {number: wire for number, wire in found if wire is not None}
+        return any(self._wires[number] is not wire for number, wire in before.items())
 
     async def listen_again(self) -> None:
         """Ask the layer anew for the canary."""

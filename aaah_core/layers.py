@@ -18,6 +18,7 @@ __all__ = [
     "refresh_every",
     "require_group_name",
     "trap",
+    "wires",
     "within",
 ]
 
@@ -76,6 +77,17 @@ def refresh_every(layer: Any) -> float | None:
     """Return after how many seconds memberships are renewed; None where they do not expire."""
     expiry = getattr(layer, "group_expiry", None)
     return None if expiry is None else min(expiry / 3, REFRESH)
+
+
+def wires(layer: Any) -> list[object]:
+    """Return what a layer hears Redis by, where it asks for nothing that was sent meanwhile.
+
+    Each is another object after the connection was lost, and None while it is: redis-py connects
+    again by itself, and neither it nor channels_redis tells anybody.
+    """
+    inner = layer._get_layer() if hasattr(type(layer), "_get_layer") else None
+    subscribed = [getattr(shard, "_pubsub", None) for shard in getattr(inner, "_shards", ())]
+    return [getattr(getattr(each, "connection", None), "_reader", None) for each in subscribed]
 
 
 def require_group_name(layer: Any, name: str) -> None:
