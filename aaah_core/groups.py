@@ -41,7 +41,7 @@ def group_name(*parts: object) -> str:
     give one name only where they are the same, which joining them with a dash would not.
     """
     text = "".join(f"{len(str(part))}:{part}" for part in parts)
-    return f"aaah.{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+    return f"aaah.{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 
 
 async def apublish(

@@ -114,4 +114,5 @@ class Heard:
         self._last[line] = max(last, number)
         if len(self._last) > HEARD:
             del self._last[next(iter(self._last))]
+            self._since = time.time()  # what is forgotten is no new line when it comes again
         return number - last - 1 if number > last else None

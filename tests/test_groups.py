@@ -346,6 +346,7 @@ def test_two_lists_of_parts_give_one_name_only_where_they_are_the_same(one, othe
 
 @settings(deadline=None)
 @given(st.lists(st.text() | st.integers() | st.none()))
+@example(["\ud800"])
 def test_a_name_is_one_that_every_layer_accepts(parts):
     name = group_name(*parts)
     assert name.startswith("aaah.")

@@ -304,6 +304,14 @@ def test_what_is_remembered_of_lines_is_bounded(monkeypatch):
     assert len(lines._lines) == len(listening._last) == 2
 
 
+def test_a_line_that_was_forgotten_misses_nothing_when_it_comes_again(monkeypatch):
+    monkeypatch.setattr(numbering, "HEARD", 2)
+    listening = Heard()
+    listening._since = 0
+    lines = [Line() for _ in range(3)]
+    assert [listening.missing(line.next()) for _ in range(3) for line in lines] == [0] * 9
+
+
 async def test_events_that_are_published_at_once_are_numbered_as_they_come():
     async with connect(Room.as_asgi()) as client:
         await client.call("hello")
