@@ -37,6 +37,9 @@ class Care:
         self._messages = None if room is None or self._canary is None else max(room // 4, 1)
         # By what the layer heard at the last look, by number.
         self._wires: dict[int, object] = {}
+        # After how many seconds the layer drops what waits; by how many the last look came late.
+        self._keeps = None if room is None else getattr(hub.layer, "expiry", None)
+        self._due = self._late = 0.0
         self._expires = refresh_every(hub.layer)
         self._pause = SHORTEST
         self._timer: asyncio.TimerHandle | None = None
@@ -96,11 +99,13 @@ class Care:
             self._timer = None
         if delay is not None:
             loop = asyncio.get_running_loop()
+            self._due = loop.time() + delay
             self._timer = loop.call_later(delay, self._begin)
 
     def _begin(self) -> None:
         self._timer = None
         self._looking = True
+        self._late = asyncio.get_running_loop().time() - self._due
         self._hub.start(self._look())
 
     async def _look(self) -> None:
@@ -128,7 +133,9 @@ class Care:
             self._hub.wake()
             self.lost, self._pause = False, SHORTEST
             logger.warning("The channel layer is back; members are told to resync.")
-        if rewired or lost or crowded:
+        # A process that stalled so long may have been sent what nobody kept for it.
+        overslept = self._keeps is not None and self._late >= self._keeps / 2
+        if rewired or lost or crowded or overslept:
             self._hub.resync()
 
     def _rewired(self) -> bool:
