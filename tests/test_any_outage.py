@@ -233,10 +233,11 @@ class Outages(RuleBasedStateMachine):
 
     async def quiet(self):
         """Wait until nobody is left anywhere: neither tasks here, nor channels in the layer."""
-        while hubs.hub(self.world.layer)._groups or hubs.hub(self.world.layer)._tasks:  # noqa: ASYNC110 - nothing tells
+        hub = hubs.hub(self.world.layer)
+        while hub._groups or hub._tasks or hub.lost:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
         if self.world.quick:
-            while self.world.layer.groups:  # noqa: ASYNC110 - as above
+            while self.world.layer.groups or hub._care._canary._task:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.01)
 
 
