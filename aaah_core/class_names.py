@@ -22,10 +22,10 @@ _METHODS = (FunctionType, classmethod, staticmethod, property)
 
 def require_names(handler_class: type[Any]) -> None:
     """Refuse an action in the place of a method of ours, and what looks like an option of ours."""
-    # As views have it; a family that asks for it has the other one, too.
-    if hasattr(handler_class, "get_permissions") and not hasattr(
-        handler_class, "check_permissions"
-    ):
+    # As views have it; a family that asks for it has the other one, too, and clients ask an action.
+    found = getattr(handler_class, "get_permissions", None)
+    asked = hasattr(handler_class, "check_permissions") or hasattr(found, ACTION_MARK)
+    if found is not None and not asked:
         raise ConfigurationError(
             f"{handler_class.__qualname__} has get_permissions(), and nobody calls it: name them "
             f"in permission_classes; a permission is told the action."

@@ -6,6 +6,7 @@ import pytest
 from django.urls import path
 
 from aaah_core import AsyncAPIActionHandler, AsyncAPIConsumer, ConfigurationError
+from tests.conftest import action
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -25,6 +26,12 @@ def test_it_is_refused_at_start_with_what_to_write(base, mixed_in):
     says = r"^Tickets has get_permissions\(\), and nobody calls it: .* permission_classes"
     with pytest.raises(ConfigurationError, match=says):
         made.as_asgi()
+
+
+def test_an_action_of_that_name_is_what_clients_call():
+    assert type(
+        "Tickets", (AsyncAPIConsumer,), {"get_permissions": action(get_permissions)}
+    ).as_asgi()
 
 
 def test_a_family_that_asks_it_has_what_calls_it():

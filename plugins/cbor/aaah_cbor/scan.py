@@ -10,9 +10,9 @@ from aaah_core import Limits, too_large
 
 __all__ = ["may_be_wide", "require_bounds"]
 
-#: The first bytes of arrays, maps, bignums and simple values; inside of text, bytes and numbers
-#: they stand, too.
-_HEADS = bytes(range(0x80, 0xC4)) + bytes(range(0xE0, 0xF9))
+#: The first bytes of arrays, maps, bignums, also with their tag in more bytes than it needs, and
+#: simple values; inside of text, bytes and numbers they stand, too.
+_HEADS = bytes(range(0x80, 0xC4)) + bytes(range(0xD8, 0xF9))
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}  # of the argument that follows a first byte
 _INDEFINITE = 31
 

@@ -208,7 +208,7 @@ def test_a_frame_takes_no_more_than_a_few_times_its_size(frame):
     assert peak < 4_000_000
 
 
-@pytest.mark.parametrize("value", [b"\xc2\x41\1", b"\xc3\x41\1", b"\xe0", b"\xf8\x20", b"\xf5"])
+@pytest.mark.parametrize("value", [b"\xc2\x41\1", b"\xd8\2\x41\1", b"\xe0", b"\xf8\x20", b"\xf5"])
 def test_what_takes_long_to_read_is_refused_before_it_is_read(value, monkeypatch):
     monkeypatch.setattr(cbor2, "CBORDecoder", None)
     with pytest.raises(DecodeError) as caught:

@@ -12,7 +12,7 @@ from django.http import Http404
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
-from aaah_core import AsyncAPIActionHandler, ConfigurationError, ValidationError
+from aaah_core import ACTION_MARK, AsyncAPIActionHandler, ConfigurationError, ValidationError
 from aaah_drf.conf import Default
 from aaah_drf.keys import matchable, require_key
 from aaah_drf.pages import let_links_be_routes, set_page_size
@@ -78,7 +78,7 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name, instead in _NOT_ASKED.items():
-            if hasattr(cls, name):
+            if hasattr(cls, name) and not hasattr(getattr(cls, name), ACTION_MARK):
                 raise ConfigurationError(
                     f"{cls.__qualname__} has {name}(), and nobody calls it: {instead}."
                 )

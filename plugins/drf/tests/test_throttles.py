@@ -195,3 +195,11 @@ def test_without_the_plugin_a_throttle_is_refused_at_start() -> None:
 def test_a_method_of_views_that_nobody_would_ask_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"Child has {name}\(\), and nobody calls it"):
         type("Child", (Base,), {name: lambda self: []})
+
+
+def test_an_action_of_such_a_name_is_what_clients_call() -> None:
+    @async_action
+    def get_permissions(self: Base) -> list[str]:
+        return []
+
+    assert type("Child", (Base,), {"get_permissions": get_permissions})

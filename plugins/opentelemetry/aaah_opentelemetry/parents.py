@@ -79,6 +79,7 @@ def _w3c(said: Mapping[str, Any]) -> dict[str, str]:
 def _is_state(text: str) -> bool:
     if len(text) > _LONGEST:
         return False
-    members = [each.strip(" \t") for each in text.split(",")]
+    # Empty ones are allowed, and counted nowhere.
+    members = [member for each in text.split(",") if (member := each.strip(" \t"))]
     names = {each.partition("=")[0] for each in members}
     return len(names) == len(members) <= _MOST and all(map(_MEMBER.fullmatch, members))

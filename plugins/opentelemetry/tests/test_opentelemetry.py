@@ -254,7 +254,7 @@ async def test_a_traceparent_is_looked_at_once_however_long_it_is(client, caplog
 
 
 async def test_a_tracestate_may_have_all_that_the_w3c_allows(client):
-    state = "a=b , 1a/*-_@v1=x y\t,z=!"
+    state = "a=b , 1a/*-_@v1=x y\t,, ,z=!,"
     await client.call("search", word="a", traceparent=TRACEPARENT, tracestate=state)
     assert dict(spans()["search"].context.trace_state) == {"a": "b", "1a/*-_@v1": "x y", "z": "!"}
 
