@@ -1,4 +1,4 @@
-"""Actions and the messages that call them, for tests of connections and of replies."""
+"""Actions, the messages that call them, and what waits, for tests of connections and replies."""
 
 from __future__ import annotations
 
@@ -68,6 +68,12 @@ def forever(calls=None):
                 calls.append("ended")
 
     return act
+
+
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - nothing tells of what it waits for
+            await asyncio.sleep(0.005)
 
 
 class Gate:

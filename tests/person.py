@@ -102,12 +102,6 @@ def served(consumer_class=Chat):
     return AuthMiddlewareStack(consumer_class.as_asgi())
 
 
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nobody tells of what it waits for
-            await asyncio.sleep(0.01)
-
-
 async def code_of_end(client):
     with pytest.raises(Refused) as refused:
         await client.receive()

@@ -12,8 +12,9 @@ from channels.layers import InMemoryChannelLayer, channel_layers
 from django.contrib.auth.models import User
 
 from aaah_core import AsyncAPIConsumer, Credential, recheck
-from aaah_core.testing import Refused, connect
+from aaah_core.testing import connect
 from tests.conftest import action
+from tests.person import code_of_end
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -80,12 +81,6 @@ def showing(credential):
         await application({**scope, "aaah.credential": credential}, receive, send)
 
     return wrapped
-
-
-async def code_of_end(client):
-    with pytest.raises(Refused) as refused:
-        await client.receive()
-    return refused.value.code
 
 
 @pytest.mark.usefixtures("never")

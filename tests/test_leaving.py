@@ -12,7 +12,7 @@ from django.test import override_settings
 from aaah_core import leaving
 from aaah_core.registry import current
 from aaah_core.testing import Refused, connect
-from tests.calls import hello, of, request
+from tests.calls import hello, of, request, until
 from tests.conftest import Socket, action, consumer
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -29,12 +29,6 @@ def server(monkeypatch):
     yield heard
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - of a chain of timers
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

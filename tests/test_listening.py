@@ -9,6 +9,7 @@ from channels.layers import channel_layers
 
 from aaah_core import AsyncAPIConsumer, apublish, hubs, listening
 from aaah_core.testing import connect
+from tests.calls import until
 from tests.conftest import action
 from tests.remote_layer import Remote
 
@@ -24,12 +25,6 @@ async def layer():
     channel_layers.set("default", before)
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
     assert not layer.groups
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.005)
 
 
 class Room(AsyncAPIConsumer):

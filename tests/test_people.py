@@ -27,6 +27,7 @@ from aaah_core.people import GROUP, people_of
 from aaah_core.person import name_of
 from aaah_core.pool import Pool
 from aaah_core.testing import connect
+from tests.calls import until
 from tests.conftest import Socket, action, consumer
 from tests.person import (
     Chat,
@@ -43,7 +44,6 @@ from tests.person import (
     never,
     often,
     served,
-    until,
     who,
 )
 

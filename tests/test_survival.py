@@ -11,6 +11,7 @@ from channels.layers import channel_layers
 from aaah_core import AsyncAPIConsumer, Unpublished, apublish, canary, care, hub, hubs
 from aaah_core.listening import listen
 from aaah_core.testing import connect
+from tests.calls import until
 from tests.conftest import Socket, action
 from tests.remote_layer import Remote
 
@@ -61,12 +62,6 @@ class Room(AsyncAPIConsumer):
 async def lost(layer):
     """Wait until the process knows that the layer is away."""
     await until(lambda: hubs.hub(layer).lost)
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.005)
 
 
 async def next_event(client, name):
