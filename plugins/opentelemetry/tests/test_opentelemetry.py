@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from aaah_async_action.decorators import async_action
 from aaah_core import AsyncAPIActionHandler, AsyncAPIConsumer, NotFound, Reply, hookimpl
 from aaah_core.testing import assert_plugin_conforms, connect, live_server, registry
+from aaah_opentelemetry import parents
 from aaah_opentelemetry.calls import BUCKETS
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
@@ -246,10 +247,18 @@ async def test_a_tracestate_that_is_none_is_passed_over_and_in_no_log(client, ca
     assert caplog.records == []
 
 
-async def test_a_traceparent_is_looked_at_once_however_long_it_is(client, caplog):
+async def test_no_propagator_is_given_a_traceparent_that_is_none(client, caplog, monkeypatch):
+    carriers = []
+
+    def extract(carrier, context):
+        carriers.append(dict(carrier))
+        return context
+
+    monkeypatch.setattr(parents, "extract", extract)
     # Some propagators' regular expression would go over these blanks once for each of them.
     await client.call("search", word="a", traceparent=f"{TRACEPARENT}-{' ' * 20_000}\nx")
     assert spans()["search"].parent is None
+    assert carriers == [{}]
     assert caplog.records == []
 
 
