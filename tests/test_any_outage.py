@@ -173,7 +173,7 @@ class Outages(RuleBasedStateMachine):
 
     @rule()
     def wait(self):
-        self.run(asyncio.sleep(0.03 if self.world.quick else 1))
+        self.run(asyncio.sleep(0.03 if self.world.quick else 1))  # a step of its own: time goes by
 
     @invariant()
     def nobody_got_what_is_not_for_them(self):
@@ -219,6 +219,7 @@ class Outages(RuleBasedStateMachine):
                     if group in member.groups:
                         member.may.add((group, self.number))
                 await self.sent((group, self.number))
+            # Events come, or are lost, and nobody tells of the last.
             await asyncio.sleep(0.02 if self.world.quick else 0.3)
             for n, member in self.members.items():
                 while not member.client._communicator.output_queue.empty() or member.client._events:

@@ -308,7 +308,7 @@ async def change(module):
     """Change a module until it is noticed: a server may not have looked at it yet."""
     while True:
         module.touch()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # about as often as a server looks
 
 
 @pytest.mark.programme

@@ -94,7 +94,7 @@ async def seconds_of_calls(ws, until, server):
         assert (await call(ws, "echo", value=1))["data"] == 1
         spent.append(time.perf_counter() - begun)
         most = max(most, server.memory)
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)  # a client that asks now and then, and no second flood
     return spent, most
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from asgiref.sync import iscoroutinefunction
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework.generics import get_object_or_404
@@ -15,6 +14,7 @@ from rest_framework.response import Response
 from aaah_core import ACTION_MARK, AsyncAPIActionHandler, ConfigurationError, ValidationError
 from aaah_drf.conf import Default
 from aaah_drf.keys import matchable, require_key
+from aaah_drf.overrides import require_sync
 from aaah_drf.pages import let_links_be_routes, set_page_size
 from aaah_drf.request import CallRequest, request_of, see_again
 
@@ -30,12 +30,6 @@ _NOT_ASKED = {
     "check_throttles": "write a throttle class",
     "initial": "write a permission class, or a middleware (the hook aaah_middleware)",
 }
-#: What DRF's actions call without `await`: an async one does nothing, and its client is told 201.
-_NOT_AWAITED = (
-    *("perform_create", "perform_update", "perform_destroy", "get_queryset", "get_object"),
-    *("get_serializer", "get_serializer_class", "get_serializer_context", "filter_queryset"),
-    *("paginate_queryset", "get_paginated_response", "check_object_permissions"),
-)
 
 
 class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
@@ -82,12 +76,7 @@ class GenericAsyncAPIActionHandler(AsyncAPIActionHandler):
                 raise ConfigurationError(
                     f"{cls.__qualname__} has {name}(), and nobody calls it: {instead}."
                 )
-        for name in _NOT_AWAITED:
-            if iscoroutinefunction(getattr(cls, name, None)):
-                raise ConfigurationError(
-                    f"{cls.__qualname__} has an async {name}(), which nobody awaits, as in DRF: "
-                    f"make it a plain `def`, which runs in a worker thread and may use the ORM."
-                )
+        require_sync(cls)
 
     @property
     def request(self) -> CallRequest:

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from aaah_core import AAAHError, conceal
 from aaah_drf.conf import Default
 from aaah_drf.exception_handler import DRFsAnswer, drfs_answer
+from aaah_drf.overrides import require_sync
 from aaah_drf.pages import let_links_be_routes, set_page_size
 from aaah_drf.plain import require_plain
 from aaah_drf.request import CallRequest, see_again
@@ -27,7 +28,12 @@ _SETTINGS = {
 
 
 def served_class(viewset: Any) -> Any:
-    """Return a child of a viewset that takes a call for its request."""
+    """Return a child of a viewset that takes a call for its request.
+
+    Raises:
+        ConfigurationError: It has an async method that nobody awaits.
+    """
+    require_sync(viewset)
     # `_Passage` is an APIView, so it comes right before that, after all of the viewset's own.
     namespace = {"__module__": viewset.__module__, **dict(_defaults(viewset))}
     return type(viewset.__name__, (_Front, viewset, _Passage), namespace)

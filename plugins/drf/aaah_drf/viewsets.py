@@ -52,7 +52,8 @@ def serve(served: Any) -> Included:
 
     Raises:
         ConfigurationError: It is something else, or what it restricts in HTTP cannot be told: a
-            router with a `get_urls` of its own, a viewset with an `as_view` of its own.
+            router with a `get_urls` of its own, a viewset with an `as_view` of its own. Or a
+            viewset has an async `perform_create` or the like, which nobody awaits.
     """
     if isinstance(served, BaseRouter):
         return list(_router_patterns(served)), None, None

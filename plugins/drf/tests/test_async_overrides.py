@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rest_framework.viewsets import ModelViewSet
 
 from aaah_core import ConfigurationError
 from aaah_drf.handlers import GenericAsyncAPIActionHandler
+from aaah_drf.viewsets import serve
 
 NAMES = [
     *("perform_create", "perform_update", "perform_destroy", "get_queryset", "get_object"),
@@ -32,6 +34,12 @@ def test_it_is_refused_where_a_mixin_has_it(name: str) -> None:
     mixin = type("Mixin", (), {name: never_awaited})
     with pytest.raises(ConfigurationError, match="nobody awaits"):
         type("Books", (mixin, GenericAsyncAPIActionHandler), {})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_refused_where_a_viewset_that_has_it_is_served(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^Books has an async {name}\(\)"):
+        serve(type("Books", (ModelViewSet,), {name: never_awaited}))
 
 
 def test_what_is_plain_or_a_method_of_ones_own_is_not() -> None:
