@@ -23,8 +23,9 @@ _METHODS = (FunctionType, classmethod, staticmethod, property)
 def require_names(handler_class: type[Any]) -> None:
     """Refuse an action in the place of a method of ours, and what looks like an option of ours."""
     # As views have it; a family that asks for it has the other one, too.
-    if hasattr(handler_class, "get_permissions") and not hasattr(
-        handler_class, "check_permissions"
+    asked = getattr(handler_class, "get_permissions", None)
+    if asked is not None and not (
+        hasattr(asked, ACTION_MARK) or hasattr(handler_class, "check_permissions")
     ):
         raise ConfigurationError(
             f"{handler_class.__qualname__} has get_permissions(), and nobody calls it: name them "
@@ -41,7 +42,7 @@ def require_names(handler_class: type[Any]) -> None:
             )
         if attribute not in known and not isinstance(value, _METHODS):
             near = get_close_matches(attribute, known, 1, 0.9)
-            if near:
+            if near and not attribute.endswith(f"_{near[0]}"):  # one of several, as by transport
                 raise ConfigurationError(
                     f"{name} has {attribute}, which nobody looks at: did you mean {near[0]}?"
                 )
@@ -50,7 +51,7 @@ def require_names(handler_class: type[Any]) -> None:
 def _added(handler_class: type[Any], own: type[Any]) -> Iterator[tuple[str, str, Any]]:
     """Give what is public and not ours: the class, the name, and the value."""
     for each in handler_class.__mro__:
-        if not issubclass(own, each):
+        if each not in own.__mro__:  # a protocol need not answer `issubclass`
             for name, value in vars(each).items():
                 if not name.startswith("_"):
                     yield each.__qualname__, name, value

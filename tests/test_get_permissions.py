@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.urls import path
 
+from aaah_async_action.decorators import async_action
 from aaah_core import AsyncAPIActionHandler, AsyncAPIConsumer, ConfigurationError
+from aaah_core.testing import connect, registry
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -30,3 +32,14 @@ def test_it_is_refused_at_start_with_what_to_write(base, mixed_in):
 def test_a_family_that_asks_it_has_what_calls_it():
     methods = {"get_permissions": get_permissions, "check_permissions": get_permissions}
     assert type("Tickets", (AsyncAPIConsumer,), methods).as_asgi()
+
+
+async def test_an_action_of_that_name_is_what_clients_call():
+    @async_action()
+    async def get_permissions(self):
+        return ["read"]
+
+    tickets = type("Tickets", (AsyncAPIConsumer,), {"get_permissions": get_permissions})
+    with registry("async_action"):
+        async with connect(tickets.as_asgi()) as client:
+            assert (await client.call("get_permissions"))["data"] == ["read"]
