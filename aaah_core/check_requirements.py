@@ -125,8 +125,10 @@ def require_permission(handler_class: type[Any], entry: Any) -> None:
     for name in own:
         given = _ASKED[name].replace(", **kwargs", "").count(",") + 1
         try:
-            # What a route captures comes as keywords, and may be required.
-            inspect.signature(getattr(permission, name)).bind_partial(*range(given))
+            # What a route captures comes as keywords, and may be required; a decorator may give
+            # what it wraps more, or less, than it takes.
+            signature = inspect.signature(getattr(permission, name), follow_wrapped=False)
+            signature.bind_partial(*range(given))
         except TypeError:
             raise ConfigurationError(
                 f"{told}, whose `{name}` cannot be called as {name}{_ASKED[name]}."

@@ -72,7 +72,7 @@ def _faults() -> Iterator[str]:
         _application()
     except ConfigurationError as error:
         yield str(error)
-    except Exception:  # noqa: BLE001, S110 - aaah.E004 says it
+    except Exception:  # noqa: BLE001, S110 - aaah.W007 says it
         pass
     for consumer_class in _children(AsyncAPIConsumer):
         try:
@@ -97,7 +97,7 @@ def _children(parent: type[Any]) -> Iterator[type[Any]]:
 
 
 def check_application(**kwargs: Any) -> list[checks.CheckMessage]:
-    """aaah.E004: `ASGI_APPLICATION` cannot be imported, so no consumer of it can be looked at."""
+    """aaah.W007: `ASGI_APPLICATION` cannot be imported, so no consumer of it can be looked at."""
     if registry.current().problems():
         return []  # aaah.E001 has said why
     try:
@@ -109,11 +109,12 @@ def check_application(**kwargs: Any) -> list[checks.CheckMessage]:
         module = str(path).rpartition(".")[0]
         traceback = f" `python manage.py shell -c 'import {module}'` shows where." if module else ""
         return [
-            checks.Error(
+            # No error: it may need what only a server has, and commands that open no socket run.
+            checks.Warning(
                 f"ASGI_APPLICATION is {path!r}, and importing it raised "
                 f"{type(error).__name__}: {error}",
                 hint=f"Mend the setting, or what it leads to.{traceback}",
-                id="aaah.E004",
+                id="aaah.W007",
             )
         ]
     return []

@@ -41,7 +41,7 @@ def require_names(handler_class: type[Any]) -> None:
             )
         if attribute not in known and not isinstance(value, _METHODS):
             near = get_close_matches(attribute, known, 1, 0.9)
-            if near:
+            if near and not attribute.endswith(f"_{near[0]}"):  # one of several, as by transport
                 raise ConfigurationError(
                     f"{name} has {attribute}, which nobody looks at: did you mean {near[0]}?"
                 )
@@ -50,7 +50,7 @@ def require_names(handler_class: type[Any]) -> None:
 def _added(handler_class: type[Any], own: type[Any]) -> Iterator[tuple[str, str, Any]]:
     """Give what is public and not ours: the class, the name, and the value."""
     for each in handler_class.__mro__:
-        if not issubclass(own, each):
+        if each not in own.__mro__:  # a protocol need not answer `issubclass`
             for name, value in vars(each).items():
                 if not name.startswith("_"):
                     yield each.__qualname__, name, value

@@ -20,8 +20,9 @@ def hub(layer: Any) -> Hub:
     hubs = _hubs.get(loop)
     if hubs is None:
         # A task refers to its loop: the groups of one that was closed amid its work hold it.
-        for closed in [each for each in _hubs if each.is_closed()]:
-            del _hubs[closed]
+        for each in list(_hubs):  # another thread's loop may have its first hub just now
+            if each.is_closed():
+                _hubs.pop(each, None)
         hubs = _hubs[loop] = {}
     found = hubs.get(id(layer))  # which it holds, so no other can have its id
     if found is None:

@@ -70,14 +70,14 @@ async def end(hub: Hub, channel: str, task: asyncio.Task[None]) -> None:
     what the layer gives it just then is lost, whosesoever it is. So it is sent a last message,
     behind all that waits for it.
     """
-    if capacity(hub.layer) is None or hub.lost or hub.ending > MOST:
+    if capacity(hub.layer) is None or hub.lost or hub.ending >= MOST:
         await stop(task)
     else:
+        hub.ending += 1  # here, as many may end before the first of these tasks begins
         hub.start(_end_in_turn(hub, channel, task))
 
 
 async def _end_in_turn(hub: Hub, channel: str, task: asyncio.Task[None]) -> None:
-    hub.ending += 1
     try:
         async with hub.turn:  # one at a time: the queue has room for events, too
             if not hub.lost:

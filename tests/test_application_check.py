@@ -41,7 +41,7 @@ def test_the_routes_of_the_asgi_application_are_looked_at(core, monkeypatch):
 @pytest.mark.parametrize("source", ["application = None", "application = object()"])
 def test_an_application_that_is_imported_is_no_fault(core, monkeypatch, source):
     with application(monkeypatch, source):
-        assert found("aaah.E004") == []
+        assert found("aaah.W007") == []
 
 
 @pytest.mark.parametrize(
@@ -54,28 +54,28 @@ def test_an_application_that_is_imported_is_no_fault(core, monkeypatch, source):
         ("import os; os.environ['NOT_SET']", "KeyError: 'NOT_SET'"),
     ],
 )
-def test_an_application_that_cannot_be_imported_is_e004(core, monkeypatch, source, said):
+def test_an_application_that_cannot_be_imported_is_w007(core, monkeypatch, source, said):
     with application(monkeypatch, source):
-        (error,) = found("aaah.E004")
+        (warning,) = found("aaah.W007")
         assert found("aaah.E002") == found("aaah.W004") == []
     start = "ASGI_APPLICATION is 'site_under_check.application', and importing it raised "
-    assert error.msg.startswith(start + said)
-    assert "shell -c 'import site_under_check'" in error.hint
+    assert warning.msg.startswith(start + said)
+    assert "shell -c 'import site_under_check'" in warning.hint
 
 
 @pytest.mark.parametrize("value", ["nowhere", object()])
-def test_a_setting_that_is_no_path_is_e004(core, value):
+def test_a_setting_that_is_no_path_is_w007(core, value):
     with override_settings(ASGI_APPLICATION=value):
-        (error,) = found("aaah.E004")
-    assert "Mend the setting" in error.hint
+        (warning,) = found("aaah.W007")
+    assert "Mend the setting" in warning.hint
 
 
 def test_no_setting_is_no_fault(core):
     with override_settings(ASGI_APPLICATION=None):
-        assert found("aaah.E004") == []
+        assert found("aaah.W007") == []
 
 
 def test_what_we_refuse_in_an_application_is_said_once(core, monkeypatch):
     with application(monkeypatch, "from aaah_core import ConfigurationError as E; raise E('no')"):
-        assert found("aaah.E004") == []
+        assert found("aaah.W007") == []
         assert [each.msg for each in found("aaah.E002")] == ["no"]

@@ -85,6 +85,17 @@ async def test_no_room_for_a_last_message_and_too_many_that_wait_for_it_end_all_
         assert set(layer.groups) == {"room"}
 
 
+async def test_of_many_that_end_at_once_no_more_wait_than_may(layer, monkeypatch):
+    monkeypatch.setattr(listening, "MOST", 2)
+    hub, never = hubs.hub(layer), asyncio.Event()
+    listeners = [asyncio.create_task(never.wait()) for _ in range(4)]
+    ends = (listening.end(hub, await layer.new_channel(), listener) for listener in listeners)
+    await asyncio.gather(*[end async for end in ends])
+    assert [listener.done() for listener in listeners] == [False, False, True, True]
+    never.set()
+    await until(lambda: not hub.ending)
+
+
 async def test_nobody_else_can_end_a_listener(layer):
     async with connect(Room.as_asgi()) as client:
         await client.call("join", group="room")

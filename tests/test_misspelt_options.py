@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import pytest
 from django.urls import path
 
@@ -62,6 +64,7 @@ def test_what_only_consumers_have_is_known_there(name):
     [
         *("group", "limit", "codec", "permissions", "permission", "pagination_class", "patterns"),
         *("_permission_class", "required_permission_classes", "urlpatterns", "serializer_class"),
+        *("ws_permission_classes", "api_permission_classes", "ws_throttle_classes"),
     ],
 )
 def test_a_name_of_ones_own_is_not(name):
@@ -71,3 +74,12 @@ def test_a_name_of_ones_own_is_not(name):
 
 def test_nor_is_a_method():
     assert type("Shop", (AsyncAPIConsumer,), {"permission_class": lambda self: None}).as_asgi()
+
+
+def test_a_protocol_among_the_bases_is_a_base_like_any_other():
+    class OfTenant(Protocol):
+        tenant: str = "acme"
+
+    assert type(OfTenant)("Shop", (OfTenant, AsyncAPIConsumer), {}).as_asgi()
+    shop = type(OfTenant)("Shop", (OfTenant, AsyncAPIConsumer), {"permission_class": []})
+    assert "did you mean permission_classes?" in refusal(shop)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
 import pytest
 
 from aaah_core import AllowAny, AsyncAPIConsumer, BasePermission, ConfigurationError
@@ -52,9 +54,20 @@ def test_one_with_other_parameters_is_told_with_how_it_is_asked(name, method, as
     assert f"`{name}` cannot be called as {name}{asked}" in refusal(**{name: method})
 
 
+def of_user(method):
+    """Give a method the user alone, and be asked as any other."""
+
+    @wraps(method)
+    def asked(self, scope, handler, action, **kwargs):
+        return method(self, scope["user"])
+
+    return asked
+
+
 @pytest.mark.parametrize(
     ("name", "method"),
     [
+        ("has_permission", of_user(lambda self, user: True)),
         ("has_permission", lambda self, *args, **kwargs: True),
         ("has_permission", lambda self, scope, handler, action: True),
         ("has_permission", lambda self, scope, handler, action, pk=None, **kwargs: True),
