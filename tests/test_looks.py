@@ -17,6 +17,7 @@ from aaah_core import BasePermission, accounts, identity, looks, signals
 from aaah_core import people as people_module
 from aaah_core.care import Care
 from aaah_core.testing import connect
+from tests.calls import until
 from tests.conftest import consumer
 from tests.person import (
     Person,
@@ -28,7 +29,6 @@ from tests.person import (
     never,
     often,
     served,
-    until,
 )
 from tests.test_credentials import NOBODYS_ROW, Pass, showing
 
