@@ -47,7 +47,7 @@ class Metrics:
     inboxes: Queues
     #: Frames that wait to be sent.
     outboxes: Queues
-    #: Memberships of groups: a connection in two groups has two.
+    #: Memberships of groups; a connection in two groups has two.
     memberships: int
     #: The threads for sync code.
     workers: Workers
