@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.layers import InMemoryChannelLayer, channel_layers
 from django.contrib.auth.models import User
 
 from aaah_core import AsyncAPIConsumer, Credential, recheck
 from aaah_core.testing import connect
 from tests.conftest import action
-from tests.person import code_of_end
+from tests.person import code_of_end, layer, never, often
+
+__all__ = ["layer", "never", "often"]  # fixtures
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -42,20 +43,6 @@ class Pass(Credential):
 def no_memory(monkeypatch):
     monkeypatch.setattr(Pass, "revoked", set())
     monkeypatch.setattr(Pass, "fails", False)
-    before = channel_layers["default"]
-    channel_layers.set("default", InMemoryChannelLayer())
-    yield
-    channel_layers.set("default", before)
-
-
-@pytest.fixture
-def often(settings):
-    settings.AAAH = {"IDENTITY_INTERVAL": 0.05}
-
-
-@pytest.fixture
-def never(settings):
-    settings.AAAH = {"IDENTITY_INTERVAL": None}
 
 
 async def hello(self):

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
-from channels.layers import InMemoryChannelLayer, channel_layers
 from django.urls import path
 
 from aaah_core import (
@@ -22,6 +21,9 @@ from aaah_core import (
 from aaah_core.defaults.wire import parse
 from aaah_core.testing import Refused, connect, registry
 from tests.conftest import action, collector, consumer, plugin
+from tests.person import layer
+
+__all__ = ["layer"]  # a fixture
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -33,15 +35,6 @@ def person(pk, **attributes):
 ANNA, BERT = person(1), person(2)
 NOBODY = SimpleNamespace(pk=None, is_authenticated=False)
 USERS = {"anna": ANNA, "bert": BERT, "nobody": NOBODY}
-
-
-@pytest.fixture(autouse=True)
-def layer():
-    layer = InMemoryChannelLayer()
-    before = channel_layers["default"]
-    channel_layers.set("default", layer)
-    yield layer
-    channel_layers.set("default", before)
 
 
 async def become(self, who):
