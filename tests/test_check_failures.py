@@ -14,26 +14,11 @@ from aaah_core import (
     BasePermission,
     Check,
     PermissionDenied,
-    hookimpl,
 )
 from aaah_core.testing import Refused, connect, registered
+from tests.knowing import Entry, Knows
 
 pytestmark = pytest.mark.parametrize("form", ["async", "plain"])
-
-
-class Entry:
-    """An entry of `permission_classes` that the plugin below knows."""
-
-
-class Knows:
-    """A plugin with one check."""
-
-    def __init__(self, check):
-        self._check = check
-
-    @hookimpl
-    def aaah_permission_check(self, permission):
-        return self._check if isinstance(permission, Entry) else None
 
 
 class Shelf(AsyncAPIActionHandler):

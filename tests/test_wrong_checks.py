@@ -16,27 +16,12 @@ from aaah_core import (
     PermissionDenied,
     Reply,
     WrongAnswer,
-    hookimpl,
 )
 from aaah_core.testing import Refused, connect, registered
+from tests.knowing import Entry, Knows
 
 NO_BOOLS = [(False, "why"), "no", Reply(None, status=403), 1, None]
 LOG = "aaah.connection"
-
-
-class Entry:
-    """An entry of `permission_classes` that the plugin below knows."""
-
-
-class Knows:
-    """A plugin with one check."""
-
-    def __init__(self, check):
-        self._check = check
-
-    @hookimpl
-    def aaah_permission_check(self, permission):
-        return self._check if isinstance(permission, Entry) else None
 
 
 class Desk(AsyncAPIConsumer):
